@@ -1,0 +1,333 @@
+"""The log: a row of segment files whose bytes are the wire format.
+
+The keeper's journal and the daemon's mirror are both a `Log`. One process writes it;
+any number of readers in that process follow it, each with a cursor of its own, and
+cost no memory while they stand still, because they read the files.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import WireError
+from .frames import BEGIN, END, HEAD, MIDDLE, WHOLE
+from .reader import LogReader, scan_segment
+
+SEGMENT_BYTES = 8 << 20
+MEMORY_BYTES = 32 << 20
+RETRY_SECONDS = 1.0
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS}
+
+
+@dataclass(eq=False)
+class Segment:
+    """One file of a log: the records from number `first` up to the next segment's."""
+
+    first: int
+    path: Path
+    size: int = 0
+
+
+class Log:
+    """An append-only, numbered log in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made 0700 if missing. A torn record at its end is cut off.
+    segment_bytes : int
+        A segment is closed at the first record boundary beyond this size.
+    memory_bytes : int
+        How much is held in memory while the disk takes nothing.
+    on_closed : callable, optional
+        Called with each segment that is complete and will not grow any more.
+
+    Attributes
+    ----------
+    last : int
+        Number of the newest complete record; 0 in an empty log.
+    trouble : str or None
+        Why nothing can be written at the moment; what came since is in memory only.
+    congested : bool
+        The memory is full as well: whoever can wait should stop appending.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+        on_closed: Callable[[Segment], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.segments: list[Segment] = []
+        self.last = 0
+        self.trouble: str | None = None
+        self.memory: deque[tuple[int, int, bytes]] = deque()
+        self.memory_size = 0
+        self.memory_bytes = memory_bytes
+        self.segment_bytes = segment_bytes
+        self._on_closed = on_closed
+        self._partial: tuple[int, int] | None = None
+        self._partial_memory: list[bytes] | None = None
+        self._written = 0
+        self._retry_at = 0.0
+        self._fd = -1
+        self._recover()
+
+    # -- opening and closing
+
+    def _recover(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in sorted(self.folder.glob("*.seg")):
+            self.segments.append(Segment(int(path.stem), path, path.stat().st_size))
+        if not self.segments:
+            self._add_segment(1)
+            return
+        newest = self.segments[-1]
+        self._fd = os.open(newest.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        good, last = scan_segment(self._fd)
+        os.ftruncate(self._fd, good)
+        newest.size = self._written = good
+        self.last = last or newest.first - 1
+
+    def _add_segment(self, first: int) -> None:
+        path = self.folder / f"{first:020d}.seg"
+        # O_APPEND: without it a reopened log would be overwritten from its beginning.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o600)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = fd
+        self._written = 0
+        self.segments.append(Segment(first, path))
+
+    def close(self) -> None:
+        """Close the file that is written; readers keep what they have open."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    @property
+    def size(self) -> int:
+        """Bytes in all segment files."""
+        return sum(s.size for s in self.segments)
+
+    @property
+    def congested(self) -> bool:
+        return self.memory_size > self.memory_bytes
+
+    # -- appending
+
+    def append(self, data: bytes, first: int, last: int) -> None:
+        """Append the frames of one or more whole records that stand for ``first..last``.
+
+        Raises
+        ------
+        WireError
+            If the numbers do not continue the log.
+        """
+        if not first <= self.last + 1 <= last:
+            raise WireError(f"record {first}..{last} does not follow {self.last}")
+        if self.memory or self.trouble is not None:
+            self.retry()
+        if self.memory or not self._write(data):
+            self.memory.append((first, last, data))
+            self.memory_size += len(data)
+        else:
+            self.segments[-1].size = self._written
+        self.last = last
+        self._roll()
+
+    def append_frame(self, kind: int, raw: bytes) -> bool:
+        """Copy one frame of a record; True when it made a record complete.
+
+        Raises
+        ------
+        WireError
+            If the frame is out of order or the numbers do not continue the log.
+        """
+        if kind in (WHOLE, BEGIN):
+            if self._partial is not None:
+                raise WireError("a record begins inside another one")
+            first, last = _range(raw)
+            if kind == WHOLE:
+                self.append(raw, first, last)
+                return True
+            if not first <= self.last + 1 <= last:
+                raise WireError(f"record {first}..{last} does not follow {self.last}")
+            self._partial = (first, last)
+            if self.memory or self.trouble is not None:
+                self.retry()
+            self._partial_memory = [] if self.memory else None
+        elif kind not in (MIDDLE, END) or self._partial is None:
+            raise WireError("the frames of a record are out of order")
+        if self._partial_memory is None and not self._write(raw):
+            # What was written of this record is behind the last whole one: take it back.
+            begun = os.pread(self._fd, self._written - self.segments[-1].size, self._complete)
+            self._truncate(self._complete)
+            self._partial_memory = [begun]
+        if self._partial_memory is not None:
+            self._partial_memory.append(raw)
+        if kind != END:
+            return False
+        assert self._partial is not None
+        first, last = self._partial
+        if self._partial_memory is not None:
+            data = b"".join(self._partial_memory)
+            self.memory.append((first, last, data))
+            self.memory_size += len(data)
+        else:
+            self.segments[-1].size = self._written
+        self._partial = self._partial_memory = None
+        self.last = last
+        self._roll()
+        return True
+
+    def rollback(self) -> None:
+        """Drop the incomplete record at the end, if there is one (its link was cut)."""
+        if self._partial is not None:
+            if self._partial_memory is None:
+                self._truncate(self._complete)
+            self._partial = self._partial_memory = None
+
+    def retry(self, force: bool = False) -> bool:
+        """Try to write what waits in memory; at most once a second unless forced.
+
+        Returns
+        -------
+        bool
+            Whether everything is on the disk.
+        """
+        if not self.memory and self.trouble is None:
+            return True
+        now = time.monotonic()
+        if not force and now < self._retry_at:
+            return False
+        self._retry_at = now + RETRY_SECONDS
+        while self.memory:
+            _, last, data = self.memory[0]
+            if not self._write(data):
+                return False
+            self.segments[-1].size = self._written
+            self.memory.popleft()
+            self.memory_size -= len(data)
+            if self._complete >= self.segment_bytes:
+                self._close_segment(last + 1)
+        self.trouble = None
+        return True
+
+    @property
+    def _complete(self) -> int:
+        return self.segments[-1].size
+
+    def _write(self, data: bytes) -> bool:
+        before = self._written
+        view = memoryview(data)
+        try:
+            while view:
+                n = os.write(self._fd, view)
+                self._written += n
+                view = view[n:]
+        except OSError as e:
+            if e.errno not in _FULL:
+                raise
+            self.trouble = f"{e.strerror} ({self.folder})"
+            self._truncate(before)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return False
+        return True
+
+    def _truncate(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+        self._written = size
+
+    def _roll(self) -> None:
+        if not self.memory and self._complete >= self.segment_bytes:
+            self._close_segment(self.last + 1)
+
+    def _close_segment(self, next_first: int) -> None:
+        closed = self.segments[-1]
+        try:
+            self._add_segment(next_first)
+        except OSError as e:
+            # The old segment simply goes on until a new file can be made.
+            if e.errno not in _FULL:
+                raise
+            self.trouble = f"{e.strerror} ({self.folder})"
+            return
+        if self._on_closed is not None:
+            self._on_closed(closed)
+
+    # -- replacing (compaction, retention)
+
+    def replace(self, old: Segment, data: bytes) -> Segment:
+        """Put `data` (frames for the same range) in the place of the closed segment `old`.
+
+        Readers that have the old file open finish it; later ones see the new.
+        """
+        index = self.segments.index(old)
+        if index == len(self.segments) - 1:
+            raise ValueError("the segment that is written cannot be replaced")
+        new = Segment(old.first, old.path, len(data))
+        temporary = old.path.with_suffix(".new")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
+        os.replace(temporary, old.path)
+        self.segments[index] = new
+        return new
+
+    def drop_memory(self, count: int) -> list[tuple[int, int, bytes]]:
+        """Take the `count` oldest records out of the memory (to be replaced by a gap)."""
+        taken = []
+        while self.memory and len(taken) < count:
+            item = self.memory.popleft()
+            self.memory_size -= len(item[2])
+            taken.append(item)
+        return taken
+
+    def put_back_memory(self, first: int, last: int, data: bytes) -> None:
+        """Put a record (a gap) in front of the memory."""
+        self.memory.appendleft((first, last, data))
+        self.memory_size += len(data)
+
+    # -- reading
+
+    def segment_after(self, first: int) -> Segment | None:
+        """The segment that follows the one which begins at `first`."""
+        index = bisect_right(self.segments, first, key=lambda s: s.first)
+        return self.segments[index] if index < len(self.segments) else None
+
+    def segment_with(self, number: int) -> Segment | None:
+        """The segment in which record `number` lies or will lie."""
+        index = bisect_right(self.segments, number, key=lambda s: s.first)
+        return self.segments[index - 1] if index else None
+
+    def reader(self, cursor: int) -> LogReader:
+        """A reader of what follows `cursor`.
+
+        Raises
+        ------
+        WireError
+            With code ``cursor`` when `cursor` is beyond the end.
+        """
+        if cursor < 0 or cursor > self.last:
+            raise WireError(f"cursor {cursor} is beyond record {self.last}", code="cursor")
+        return LogReader(self, cursor)
+
+
+def _range(raw: bytes) -> tuple[int, int]:
+    from .records import RANGE, frame_range
+
+    if len(raw) < HEAD.size + RANGE.size:
+        raise WireError("a record is shorter than its head")
+    return frame_range(raw)

@@ -1,0 +1,153 @@
+"""Reading segment files: from a cursor on, in whole frames."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING
+
+from ..errors import WireError
+from .frames import BEGIN, END, HEAD, WHOLE, check_head
+from .records import RANGE, frame_range
+
+if TYPE_CHECKING:
+    from .log import Log, Segment
+
+CHUNK = 256 << 10
+
+
+def scan_segment(fd: int) -> tuple[int, int]:
+    """Check a segment from its beginning.
+
+    Returns
+    -------
+    size, last : int
+        Bytes up to the end of the last whole, undamaged record, and its number (0: none).
+    """
+    end = os.fstat(fd).st_size
+    at = good = last = 0
+    pending: int | None = None
+    while at + HEAD.size <= end:
+        size, kind, crc = HEAD.unpack(os.pread(fd, HEAD.size, at))
+        try:
+            check_head(size, kind)
+        except WireError:
+            break
+        payload = os.pread(fd, size, at + HEAD.size)
+        if len(payload) < size or zlib.crc32(payload) != crc:
+            break
+        at += HEAD.size + size
+        if kind in (WHOLE, BEGIN):
+            if size < RANGE.size:
+                break
+            pending = RANGE.unpack_from(payload)[1]
+        if kind in (WHOLE, END) and pending is not None:
+            good, last, pending = at, pending, None
+    return good, last
+
+
+class LogReader:
+    """Follows a log from a cursor on.
+
+    Attributes
+    ----------
+    cursor : int
+        ``last`` of the newest record that was read whole.
+    """
+
+    def __init__(self, log: Log, cursor: int) -> None:
+        self.cursor = cursor
+        self._log = log
+        self._segment: Segment | None = None
+        self._fd = -1
+        self._offset = 0
+        self._open_last = 0
+
+    def read(self, max_bytes: int = CHUNK) -> bytes:
+        """The next whole frames, about `max_bytes` of them; ``b""`` at the end.
+
+        Raises
+        ------
+        WireError
+            If a segment file is damaged.
+        """
+        while True:
+            if self._segment is None:
+                self._locate()
+            assert self._segment is not None
+            newest = self._segment is self._log.segments[-1]
+            limit = self._segment.size if newest else os.fstat(self._fd).st_size
+            if self._offset < limit:
+                return self._read_file(limit, max_bytes)
+            following = self._log.segment_after(self._segment.first)
+            if following is not None:
+                self._open(following)
+                continue
+            for _, last, data in self._log.memory:
+                if last > self.cursor:
+                    self.cursor = last
+                    self.close()  # once on the disk it lies elsewhere: look again
+                    return data
+            return b""
+
+    def close(self) -> None:
+        """Let go of the open file; the cursor stays."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+        self._segment = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _open(self, segment: Segment) -> None:
+        self.close()
+        self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._segment = segment
+        self._offset = 0
+
+    def _locate(self) -> None:
+        segment = self._log.segment_with(self.cursor + 1) or self._log.segment_with(self.cursor)
+        if segment is None:
+            raise WireError(f"record {self.cursor + 1} is no longer in {self._log.folder}")
+        self._open(segment)
+        while self._offset < segment.size:
+            size, kind = self._head(self._offset)
+            if kind in (WHOLE, BEGIN):
+                raw = os.pread(self._fd, HEAD.size + RANGE.size, self._offset)
+                if frame_range(raw)[1] > self.cursor:
+                    return
+            self._offset += HEAD.size + size
+
+    def _head(self, at: int) -> tuple[int, int]:
+        raw = os.pread(self._fd, HEAD.size, at)
+        if len(raw) < HEAD.size:
+            raise WireError(f"{self._log.folder} has a segment that is cut short")
+        size, kind, _ = HEAD.unpack(raw)
+        check_head(size, kind)
+        return size, kind
+
+    def _read_file(self, limit: int, max_bytes: int) -> bytes:
+        want = min(max(max_bytes, HEAD.size), limit - self._offset)
+        data = os.pread(self._fd, want, self._offset)
+        at = 0
+        while len(data) - at >= HEAD.size:
+            size, kind, _ = HEAD.unpack_from(data, at)
+            check_head(size, kind)
+            stop = at + HEAD.size + size
+            if stop > len(data):
+                if at:
+                    break
+                more = os.pread(self._fd, stop - len(data), self._offset + len(data))
+                data += more
+                if stop > len(data) or self._offset + stop > limit:
+                    raise WireError(f"{self._log.folder} has a segment that is cut short")
+            if kind in (WHOLE, BEGIN):
+                self._open_last = frame_range(data, at)[1]
+            if kind in (WHOLE, END):
+                self.cursor = self._open_last
+            at = stop
+        if not at:
+            raise WireError(f"{self._log.folder} has a segment that is cut short")
+        self._offset += at
+        return data[:at]
