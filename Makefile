@@ -1,0 +1,55 @@
+# demo: try everything on this machine.  test: under 15 minutes.  test-long: what takes longer.
+PYTHON ?= python3
+ENV := scripts/environments.py
+PY := .venv/bin/python
+RUN_PYTEST := $(PY) -m pytest
+
+.PHONY: help demo test test-long bench lint build environments clean-demo
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       a pod on this machine and JupyterLab on a notebook that uses it"
+	@echo "make test       the tests (under 15 minutes on 2 cores)"
+	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule"
+	@echo "make bench      the table of docs/performance.md"
+	@echo "make lint       ruff and mypy"
+	@echo "make build      wheel and sdist in dist/"
+
+define python_check
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "'$(PYTHON)' is not Python 3.11 or newer. Name one: make $@ PYTHON=/path/to/python3.11"; exit 1; }
+endef
+
+demo:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop pod sshd
+	@$(PY) -m jupyter_remote_gpu.demo.lab --folder .demo --pod-python .venv-pod/bin/python
+
+environments:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop pod old sshd
+
+test: environments
+	$(RUN_PYTEST)
+
+test-long: environments
+	$(RUN_PYTEST) -m long
+
+bench: environments
+	$(PY) -m benchmarks
+
+lint:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+build:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop
+	rm -rf dist
+	$(PY) -m build --outdir dist
+
+clean-demo:
+	rm -rf .demo

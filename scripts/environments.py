@@ -1,0 +1,252 @@
+"""Make what `make` needs on a fresh machine: the laptop's environment, the pods', and sshd.
+
+``.venv`` (laptop), ``.venv-pod`` (the demo pod, Python >= 3.12 where one can be had) and
+``.venv-old`` (the oldest pod that is supported: Python 3.10, ipykernel 6.29) are made by uv.
+Each holds a stamp, so that the second time costs nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UV_HOME = ROOT / ".uv"
+SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
+NEWER = ("3.12", "3.13", "3.14", "3.15")
+
+
+class Missing(Exception):
+    """Something that only the user can supply; the text says what to do."""
+
+
+def say(text: str) -> None:
+    print(f"[environments] {text}", flush=True)
+
+
+def run(*words: str | Path, **env: str) -> None:
+    """Run a command that must succeed; its output goes to the user."""
+    line = " ".join(str(w) for w in words)
+    say(line)
+    done = subprocess.run([str(w) for w in words], cwd=ROOT, env={**clean_environment(), **env})
+    if done.returncode:
+        raise Missing(f"`{line}` failed (exit {done.returncode}); its message is above.")
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without pyenv's shims: uv takes a shim for a Python and trips over it."""
+    env = dict(os.environ)
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    env["PATH"] = os.pathsep.join(f for f in folders if Path(f).name != "shims")
+    for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__"):
+        env.pop(name, None)
+    return env
+
+
+def answer(*words: str | Path, seconds: float = 60) -> str | None:
+    """What a command prints, stripped; None if it fails, is missing or takes too long."""
+    try:
+        done = subprocess.run(
+            [str(w) for w in words],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def version_of(python: str | Path) -> tuple[int, int] | None:
+    """``(3, 12)`` of a Python that runs and can make environments, else None."""
+    text = answer(python, "-c", "import ssl, sys, venv; print(*sys.version_info[:2])")
+    parts = (text or "").split()
+    return (int(parts[0]), int(parts[1])) if len(parts) == 2 else None
+
+
+# uv ------------------------------------------------------------------------------------------
+
+
+def uv() -> str:
+    """A uv that runs: the user's, else one installed by pip into ``.uv``."""
+    own = UV_HOME / "bin" / "uv"
+    for candidate in (shutil.which("uv", path=clean_environment()["PATH"]), own):
+        if candidate and answer(candidate, "--version"):
+            return str(candidate)
+    say("uv was not found: installing it into .uv")
+    shutil.rmtree(UV_HOME, ignore_errors=True)
+    if answer(sys.executable, "-m", "venv", UV_HOME, seconds=120) is None:
+        shutil.rmtree(UV_HOME, ignore_errors=True)
+        apt(
+            "python3-venv",
+            f"{sys.executable} cannot make environments ('python -m venv' failed)",
+        )
+        run(sys.executable, "-m", "venv", UV_HOME)
+    run(UV_HOME / "bin" / "python", "-m", "pip", "install", "--quiet", "uv")
+    return str(own)
+
+
+def apt(package: str, why: str) -> None:
+    """Install a Debian package as root; else stop and show the one command."""
+    command = f"apt-get update && apt-get install -y {package}"
+    if not shutil.which("apt-get"):
+        raise Missing(f"{why}: install {package} with your system's package manager.")
+    if os.geteuid() != 0:
+        raise Missing(
+            f"{why}. Run this one command, then the same again:\n    sudo sh -c '{command}'"
+        )
+    run("apt-get", "update", "-q")
+    run(
+        *("apt-get", "install", "-y", "-q", "--no-install-recommends", package),
+        DEBIAN_FRONTEND="noninteractive",
+    )
+
+
+# Pythons -------------------------------------------------------------------------------------
+
+
+def pyenv_pythons(wanted: str) -> list[Path]:
+    """pyenv's own Pythons of that version (never its shims), newest patch first."""
+    roots = {Path.home() / ".pyenv"}
+    if os.environ.get("PYENV_ROOT"):
+        roots.add(Path(os.environ["PYENV_ROOT"]))
+    told = answer("pyenv", "root")
+    if told:
+        roots.add(Path(told))
+    found = [p for r in roots for p in r.glob(f"versions/{wanted}*/bin/python{wanted}")]
+    return sorted(found, key=lambda p: [int(n) for n in p.parts[-3].split(".") if n.isdigit()])[
+        ::-1
+    ]
+
+
+def find_python(wanted: str) -> str | None:
+    """A Python of that version on this machine: as uv finds it, or pyenv's."""
+    found = answer(uv(), "python", "find", "--no-python-downloads", wanted)
+    for candidate in (found, *pyenv_pythons(wanted)):
+        if candidate and version_of(candidate) == tuple(int(n) for n in wanted.split(".")):
+            return str(candidate)
+    return None
+
+
+def fetch_python(wanted: str) -> str | None:
+    """Have uv download that Python, where it can (it has no registry: many networks refuse)."""
+    say(f"no Python {wanted} on this machine: asking uv to fetch it")
+    if answer(uv(), "python", "install", wanted, seconds=180) is None:
+        say(f"uv could not fetch Python {wanted} here")
+        return None
+    return find_python(wanted)
+
+
+def pod_python() -> str | None:
+    """A Python >= 3.12, which PyMC 6 needs: 3.12, 3.13, then newer, then one that uv fetches."""
+    for wanted in NEWER:
+        found = find_python(wanted)
+        if found:
+            return found
+    return fetch_python("3.12")
+
+
+# Environments --------------------------------------------------------------------------------
+
+
+def stamp_of(folder: Path, kind: str) -> Path:
+    """The file whose presence says that `folder` is what this checkout asks for."""
+    text = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + kind.encode()
+    return folder / f".stamp-{hashlib.sha256(text).hexdigest()[:16]}"
+
+
+def build(folder: Path, stamp: Path, python: str, *packages: str | Path) -> None:
+    """Make or refresh an environment; the stamp is set last, so a torn one is made again."""
+    begin = time.monotonic()
+    for old in folder.glob(".stamp-*"):
+        old.unlink()
+    if version_of(folder / "bin" / "python") != version_of(python):
+        run(uv(), "venv", "--clear", "--no-project", "--python", python, folder)
+    own = folder / "bin" / "python"
+    run(uv(), "pip", "install", "--quiet", "--python", own, *packages)
+    stamp.write_text(f"{version_of(own)}\n")
+    say(f"{folder.name} is ready ({time.monotonic() - begin:.0f} s)")
+
+
+def laptop() -> None:
+    """``.venv``: this package (editable), JupyterLab and the tools of the tests."""
+    folder = ROOT / ".venv"
+    stamp = stamp_of(folder, "laptop")
+    if not stamp.exists():
+        build(folder, stamp, sys.executable, "--editable", f"{ROOT}[lab,test]")
+
+
+def pod(require_312: bool) -> None:
+    """``.venv-pod``: PyMC and its samplers; Python 3.11 with PyMC 5 where nothing newer is had."""
+    folder = ROOT / ".venv-pod"
+    stamp = stamp_of(folder, "pod")
+    base = None
+    if not stamp.exists():
+        base = pod_python()
+        build(folder, stamp, base or sys.executable, "--group", f"{ROOT}/pyproject.toml:demo-pod")
+    version = version_of(folder / "bin" / "python")
+    if version is None or version < (3, 12):
+        text = (
+            f"the demo pod has Python {version and '.'.join(map(str, version))}, so PyMC 5 in place "
+            "of PyMC 6. Install Python 3.12 or newer (uv, pyenv or your system), delete "
+            ".venv-pod, and run this again."
+        )
+        if require_312:
+            raise Missing(text)
+        say(f"NOTE: {text}")
+
+
+def old() -> None:
+    """``.venv-old``: the oldest pod that is supported; a note in its place where 3.10 is missing."""
+    folder = ROOT / ".venv-old"
+    stamp = stamp_of(folder, "old")
+    if not stamp.exists():
+        base = find_python("3.10") or fetch_python("3.10")
+        if base is None:
+            folder.mkdir(exist_ok=True)
+            (folder / "MISSING").write_text("no Python 3.10 on this machine, and none to fetch\n")
+        else:
+            (folder / "MISSING").unlink(missing_ok=True)
+            build(folder, stamp, base, "--group", f"{ROOT}/pyproject.toml:old-pod")
+    if (folder / "MISSING").exists():
+        say(
+            "NOTE: no Python 3.10 here: the smoke test of the oldest pod (ipykernel 6.29) cannot run"
+        )
+
+
+def sshd() -> None:
+    """OpenSSH's server, for the demo pod and the tests (`demo` makes its /run/sshd by itself)."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SBIN))
+    if not shutil.which("sshd", path=path):
+        say("OpenSSH's server (sshd) is missing; the demo pod and the tests need it")
+        apt("openssh-server", "OpenSSH's server (sshd) is missing")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="+", choices=("laptop", "pod", "old", "sshd"))
+    parser.add_argument("--require-312", action="store_true", help="fail without Python >= 3.12")
+    args = parser.parse_args()
+    try:
+        for what in args.what:
+            if what == "pod":
+                pod(args.require_312)
+            else:
+                {"laptop": laptop, "old": old, "sshd": sshd}[what]()
+    except Missing as e:
+        say(f"STOP: {e}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
