@@ -196,8 +196,8 @@ def pod(require_312: bool) -> None:
     version = version_of(folder / "bin" / "python")
     if version is None or version < (3, 12):
         text = (
-            f"the demo pod has Python {version and '.'.join(map(str, version))}, so PyMC 5 in place "
-            "of PyMC 6. Install Python 3.12 or newer (uv, pyenv or your system), delete "
+            f"the demo pod has Python {'.'.join(map(str, version or ()))}, so PyMC 5 in place of "
+            "PyMC 6. Install Python 3.12 or newer (uv, pyenv or your system), delete "
             ".venv-pod, and run this again."
         )
         if require_312:
@@ -206,7 +206,7 @@ def pod(require_312: bool) -> None:
 
 
 def old() -> None:
-    """``.venv-old``: the oldest pod that is supported; a note in its place where 3.10 is missing."""
+    """``.venv-old``: the oldest pod that is supported, or a note where Python 3.10 is missing."""
     folder = ROOT / ".venv-old"
     stamp = stamp_of(folder, "old")
     if not stamp.exists():
