@@ -218,9 +218,7 @@ def old() -> None:
             (folder / "MISSING").unlink(missing_ok=True)
             build(folder, stamp, base, "--group", f"{ROOT}/pyproject.toml:old-pod")
     if (folder / "MISSING").exists():
-        say(
-            "NOTE: no Python 3.10 here: the smoke test of the oldest pod (ipykernel 6.29) cannot run"
-        )
+        say("NOTE: no Python 3.10: the smoke test of the oldest pod (ipykernel 6.29) cannot run")
 
 
 def sshd() -> None:
