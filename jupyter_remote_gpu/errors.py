@@ -141,7 +141,7 @@ _CLASSES: dict[str, type[RemoteGPUError]] = {
 
 def error_to_json(error: RemoteGPUError) -> dict[str, Any]:
     """What travels over a socket for `error`: ``kind``, ``code``, ``message``, ``details``."""
-    kind = next((c.code for c in type(error).__mro__ if c in _CLASSES.values()), "error")
+    kind = next((k for c in type(error).__mro__ for k, v in _CLASSES.items() if v is c), "error")
     return {
         "kind": kind,
         "code": error.code,

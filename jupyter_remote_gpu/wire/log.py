@@ -288,7 +288,7 @@ class Log:
 
     def drop_memory(self, count: int) -> list[tuple[int, int, bytes]]:
         """Take the `count` oldest records out of the memory (to be replaced by a gap)."""
-        taken = []
+        taken: list[tuple[int, int, bytes]] = []
         while self.memory and len(taken) < count:
             item = self.memory.popleft()
             self.memory_size -= len(item[2])

@@ -1,0 +1,139 @@
+"""Joins standard input and output to a kernel's keeper.
+
+The first frame on the input names the service. If its keeper is gone, the journal is
+served from here, read-only.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from pathlib import Path
+
+from ..errors import RemoteGPUError, WireError, error_to_json
+from ..wire.frames import CONTROL, HEAD, check_head, decode_control, encode_control
+from . import paths
+
+CHUNK = 256 << 10
+
+
+def read_hello(fd: int) -> tuple[dict[str, object], bytes]:
+    """The first frame on `fd`, decoded and as it came.
+
+    Raises
+    ------
+    WireError
+        If the stream ends or does not begin with a control frame.
+    """
+    head = _read_exactly(fd, HEAD.size)
+    size, kind, _ = HEAD.unpack(head)
+    check_head(size, kind)
+    if kind != CONTROL:
+        raise WireError("the first frame is not a hello")
+    payload = _read_exactly(fd, size)
+    return decode_control(payload), head + payload
+
+
+def _read_exactly(fd: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = os.read(fd, size - len(data))
+        if not piece:
+            raise WireError("the stream ended before its first frame")
+        data += piece
+    return data
+
+
+def bridge(source: int, sink: int) -> None:
+    """Serve one connection on the two file descriptors until either side ends it."""
+    try:
+        hello, raw = read_hello(source)
+        service = str(hello.get("service"))
+        if not service.startswith("kernel:"):
+            raise WireError(f"no service {service!r:.80} here", code="unknown-service")
+        folder = paths.kernel_folder(service.removeprefix("kernel:"))
+        if not folder.is_dir():
+            raise WireError("this pod has no such kernel", code="unknown-service")
+    except RemoteGPUError as e:
+        _write_all(sink, encode_control({"type": "refused", "error": error_to_json(e)}))
+        return
+    keeper = connect(folder)
+    if keeper is None:
+        from .graveyard import serve
+
+        serve(folder, hello, source, sink)
+        return
+    with keeper:
+        keeper.setblocking(True)
+        keeper.sendall(raw)
+        _copy(source, sink, keeper)
+
+
+def connect(folder: os.PathLike[str]) -> socket.socket | None:
+    """A connection to the keeper of the kernel in `folder`; None if it is gone."""
+    path = paths.read_json(Path(folder) / "kernel.json").get("socket")
+    if not isinstance(path, str):
+        return None
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(10)
+    try:
+        sock.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        sock.close()
+        return None
+    return sock
+
+
+def _copy(source: int, sink: int, keeper: socket.socket) -> None:
+    # Not os.splice: it hung the link in a prototype. Each direction holds at most one
+    # chunk, so a slow link pushes back on the keeper, which then waits at its file.
+    peer = keeper.fileno()
+    for fd in (source, sink, peer):
+        os.set_blocking(fd, False)
+    up = down = b""
+    while True:
+        poll = select.poll()
+        if not up:
+            poll.register(source, select.POLLIN)
+        poll.register(peer, (select.POLLOUT if up else 0) | (0 if down else select.POLLIN))
+        # Registered also when there is nothing to write: its end must wake us.
+        poll.register(sink, select.POLLOUT if down else 0)
+        ready = dict(poll.poll())
+        broken = select.POLLERR | select.POLLNVAL
+        if ready.get(sink, 0) & broken:
+            return
+        if not down and ready.get(peer, 0) & (select.POLLIN | select.POLLHUP | broken):
+            down = _read(peer)
+            if not down:
+                return
+        if not up and ready.get(source, 0) & (select.POLLIN | select.POLLHUP | broken):
+            up = _read(source)
+            if not up:
+                return
+        # Written at once: waiting for POLLOUT first would cost each message a poll.
+        up = _write(peer, up)
+        down = _write(sink, down)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, CHUNK)
+    except ConnectionResetError:
+        return b""
+
+
+def _write(fd: int, data: bytes) -> bytes:
+    if not data:
+        return b""
+    try:
+        return data[os.write(fd, data) :]
+    except BlockingIOError:
+        return data
+    except (BrokenPipeError, ConnectionResetError):
+        raise SystemExit(0) from None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -1,0 +1,114 @@
+"""The journal: the numbered log of one kernel, as its keeper writes it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..wire.log import MEMORY_BYTES, SEGMENT_BYTES, Log, Segment
+from ..wire.reader import LogReader
+from ..wire.records import encode_record, keeper_record
+from . import paths
+
+
+class Journal:
+    """Numbers records and writes them in batches.
+
+    Parameters
+    ----------
+    folder : Path
+        The kernel's folder; segments lie in ``journal/`` below it.
+    segment_bytes, memory_bytes : int
+        As for `Log`.
+
+    Attributes
+    ----------
+    identity : str
+        32 hex digits minted with the journal: a cursor for another one means nothing here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
+        self.closed: list[Segment] = []
+        self.log = Log(
+            folder / "journal",
+            segment_bytes=segment_bytes,
+            memory_bytes=memory_bytes,
+            on_closed=self.closed.append,
+        )
+        name = folder / "identity.json"
+        known = paths.read_json(name).get("identity")
+        if not isinstance(known, str):
+            known = uuid.uuid4().hex
+            paths.write_json(name, {"identity": known})
+        self.identity = known
+        self._next = self.log.last + 1
+        self._batch: list[bytes] = []
+
+    @property
+    def last(self) -> int:
+        """The newest number given out (readers see it after `flush`)."""
+        return self._next - 1
+
+    def add(self, head: dict[str, Any], parts: Sequence[bytes]) -> int:
+        """Number a record and put it in the batch; its number."""
+        number = self._next
+        self._batch.append(encode_record(number, number, {**head, "time": time.time()}, parts))
+        self._next += 1
+        return number
+
+    def note(self, kind: str, content: dict[str, Any], **head: Any) -> int:
+        """Add a record of the keeper's own; its number."""
+        return self.add(*keeper_record(kind, {**content, "time": time.time()}, **head))
+
+    def flush(self) -> None:
+        """Write the batch: from here on it outlives this process."""
+        if self._batch:
+            data, count = b"".join(self._batch), len(self._batch)
+            self._batch.clear()
+            self.log.append(data, self._next - count, self._next - 1)
+            if self.log.congested:
+                self._drop()
+
+    def reader(self, cursor: int) -> LogReader:
+        return self.log.reader(cursor)
+
+    def _drop(self) -> None:
+        """The disk is full and the memory too: the older half becomes a gap that says so."""
+        items = self.log.drop_memory(max(1, len(self.log.memory) // 2))
+        first, last = items[0][0], items[-1][1]
+        size = sum(len(data) for _, _, data in items)
+        messages = last - first + 1
+        earlier = _gap_of(items[0][2])
+        if earlier is not None:
+            messages += earlier["messages"] - (items[0][1] - first + 1)
+            size += earlier["bytes"] - len(items[0][2])
+        content = {"messages": messages, "bytes": size, "reason": "the pod's disk is full"}
+        head, parts = keeper_record("gap", {**content, "time": time.time()})
+        self.log.put_back_memory(first, last, encode_record(first, last, head, parts))
+
+
+def _gap_of(data: bytes) -> dict[str, int] | None:
+    """The content of `data` if it is a gap record, so that its counts are carried on."""
+    from ..wire.frames import FrameDecoder
+    from ..wire.records import RecordAssembler
+
+    if len(data) > 4096:
+        return None
+    assembler = RecordAssembler()
+    for kind, payload in FrameDecoder().feed(data):
+        record = assembler.feed(kind, payload)
+        if record is not None and record.type == "gap":
+            content: dict[str, int] = json.loads(record.parts[0])
+            return content
+        break
+    return None

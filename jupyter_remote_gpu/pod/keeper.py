@@ -1,0 +1,278 @@
+"""The keeper: holds one kernel's sockets, writes its journal, serves the bridges.
+
+One process a kernel and one thread in it, which waits in `zmq.Poller` for the kernel's
+sockets, the bridges and the end of its child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from . import paths
+from .conversation import Conversation
+from .journal import Journal
+from .kernel import KernelProcess
+from .peers import Peer
+
+LINGER_SECONDS = 10.0
+"""How long readers may take the rest after the kernel ended (the journal stays readable)."""
+
+STOP_SECONDS = 5.0
+"""Patience between asking a kernel to shut down, SIGTERM and SIGKILL, each."""
+
+IDLE_HOURS = 24.0
+"""A kernel without work and without a reader for so long is ended."""
+
+
+class Keeper:
+    """See the module."""
+
+    def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
+        self.folder = folder
+        self.kernel_id = folder.name
+        sockets = paths.socket_folder(self.kernel_id)
+        self._socket_path = sockets / "keeper.sock"
+        self._listener = _listen(self._socket_path)
+        # Both must exist before the first child can end.
+        self._wake, wake = socket.socketpair()
+        for end in (self._wake, wake):
+            end.setblocking(False)
+        self._wake_end = wake
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._stop(force=True))
+        self.kernel = KernelProcess(folder, sockets, spec)
+        self.journal = Journal(folder)
+        self._spec = spec
+        self._peers: list[tuple[Peer, socket.socket]] = []
+        self._poller = zmq.Poller()
+        self._masks: dict[Any, int] = {}
+        self._stop_at: list[tuple[float, int]] = []
+        self._asked = False
+        self._wanted_at = time.monotonic()
+        self._trouble: str | None = None
+
+    # -- life
+
+    def start(self) -> None:
+        """Start the kernel and say so in the journal and in ``kernel.json``."""
+        self.kernel.start()
+        self.talk = Conversation(self.kernel, self.journal)
+        info = {
+            "kernel": self.kernel_id,
+            "identity": self.journal.identity,
+            "display_name": self._spec.get("display_name", ""),
+            "argv": list(self._spec["argv"]),
+            "cwd": self.kernel.cwd,
+            "binding": self._spec.get("binding") or {},
+            "pid": self.kernel.pid,
+            "pid_started": paths.start_time(self.kernel.pid),
+            "keeper_pid": os.getpid(),
+            "keeper_started": paths.start_time(os.getpid()),
+            "socket": str(self._socket_path),
+            "started": time.time(),
+        }
+        self.info = info
+        public = ("kernel", "display_name", "argv", "cwd", "pid", "binding")
+        self.journal.note("started", {k: info[k] for k in public})
+        self.journal.flush()
+        paths.write_json(self.folder / "kernel.json", info)
+
+    def run(self) -> None:
+        """Serve until the kernel has ended and its readers have the rest."""
+        for channel_socket in self.talk.sockets.values():
+            self._poller.register(channel_socket, zmq.POLLIN)
+        self._poller.register(self._listener, zmq.POLLIN)
+        self._poller.register(self._wake, zmq.POLLIN)
+        status: int | None = None
+        while status is None:
+            self._turn(self._timeout())
+            status = self.kernel.poll()
+        self._drain()
+        self.talk.died(status, self._asked, self.kernel.stderr_tail())
+        self.info.update(ended=time.time(), status=status)
+        paths.write_json(self.folder / "kernel.json", self.info)
+        self.journal.flush()
+        end = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < end and not all(p.drained for p, _ in self._peers):
+            self._turn(0.2)
+
+    def close(self) -> None:
+        """Let go of everything; the journal's folder stays."""
+        for peer, sock in self._peers:
+            peer.close()
+            sock.close()
+        self._listener.close()
+        for path in (self._socket_path, self.kernel.connection_file):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        self.talk.close()
+        self.journal.log.close()
+
+    def _drain(self) -> None:
+        # The kernel is gone, but what it sent may still be under way between our threads.
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < 0.2:
+            if self._turn(0.05):
+                quiet_since = time.monotonic()
+
+    def _timeout(self) -> float:
+        now = time.monotonic()
+        waits = [60.0]
+        if self._stop_at:
+            waits.append(self._stop_at[0][0] - now)
+        if self.journal.log.trouble:
+            waits.append(1.0)
+        return max(0.0, min(waits))
+
+    def _turn(self, timeout: float) -> bool:
+        """One round of the loop; whether the kernel said anything."""
+        ready = dict(self._poller.poll(round(timeout * 1000)))
+        spoke = False
+        for channel, channel_socket in self.talk.sockets.items():
+            if channel_socket in ready:
+                spoke = self.talk.receive(channel) or spoke
+        for peer, sock in list(self._peers):
+            if ready.get(sock.fileno(), 0) & (zmq.POLLIN | zmq.POLLERR):
+                peer.receive()
+        if self._listener.fileno() in ready:
+            self._accept()
+        if self._wake.fileno() in ready:
+            with contextlib.suppress(BlockingIOError):
+                self._wake.recv(4096)
+        self.journal.flush()
+        self._timers()
+        self._pump()
+        return spoke
+
+    def _timers(self) -> None:
+        now = time.monotonic()
+        if self._stop_at and now >= self._stop_at[0][0]:
+            self.kernel.signal(self._stop_at.pop(0)[1])
+        if self.journal.log.trouble:
+            self.journal.log.retry()
+        if self.journal.log.trouble != self._trouble:
+            self._trouble = self.journal.log.trouble
+            for peer, _ in self._peers:
+                peer.send({"type": "trouble", "where": "pod", "message": self._trouble})
+        if self.talk.busy or any(p.faces for p, _ in self._peers):
+            self._wanted_at = now
+        elif now - self._wanted_at > IDLE_HOURS * 3600 and not self._stop_at:
+            self._stop()
+
+    def _pump(self) -> None:
+        for entry in list(self._peers):
+            peer, sock = entry
+            more = peer.pump()
+            if peer.closed:
+                self._poller.unregister(sock)
+                self._peers.remove(entry)
+                self._masks.pop(sock, None)
+                sock.close()
+                continue
+            mask = zmq.POLLIN | (zmq.POLLOUT if more else 0)
+            if self._masks.get(sock) != mask:
+                self._poller.modify(sock, mask)
+                self._masks[sock] = mask
+
+    def _accept(self) -> None:
+        sock, _ = self._listener.accept()
+        if not _same_user(sock):
+            sock.close()
+            return
+        self._peers.append((Peer(self, sock.fileno(), sock.fileno()), sock))
+        self._poller.register(sock, zmq.POLLIN)
+        self._masks[sock] = zmq.POLLIN
+
+    # -- what peers ask
+
+    def greeting(self) -> dict[str, Any]:
+        return {"alive": self.kernel.poll() is None, "started": self.info["started"]}
+
+    def opened(self, peer: Peer) -> None:
+        """A client that comes back supersedes its half-open predecessor."""
+        for other, _ in self._peers:
+            if other is not peer and other.client == peer.client:
+                other.close()
+
+    def on_request(self, peer: Peer, record: Any) -> None:
+        self._wanted_at = time.monotonic()
+        self.talk.on_request(peer, record)
+
+    def on_control(self, peer: Peer, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "interrupt":
+            done = self.talk.interrupt(message.get("execution"), peer.client or "")
+            peer.send({"type": "interrupted", "tag": message.get("tag"), "done": done})
+        elif kind == "stop":
+            self._stop()
+
+    def _stop(self, force: bool = False) -> None:
+        self._asked = True
+        if self._stop_at:
+            return
+        now = time.monotonic()
+        patience = 0.0 if force else STOP_SECONDS
+        self._stop_at = [
+            (now + patience, signal.SIGTERM),
+            (now + patience + STOP_SECONDS, signal.SIGKILL),
+        ]
+        if not force:
+            self.talk.shutdown()
+
+
+def _listen(path: Path) -> socket.socket:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+def _same_user(sock: socket.socket) -> bool:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the folder is 0700
+    import struct
+
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    _, uid, _ = struct.unpack("3i", raw)
+    return bool(uid == os.getuid())
+
+
+def main(spec: dict[str, Any]) -> None:
+    """Run the keeper of ``spec["folder"]``; tells ``spec["notify"]`` (a pipe) how it began."""
+    folder = Path(spec["folder"])
+    notify = int(spec["notify"])
+    lock = paths.FolderLock(folder)
+    if not lock.acquire():
+        os.write(notify, b"another keeper has this kernel\n")
+        return
+    try:
+        keeper = Keeper(folder, paths.read_json(folder / "spec.json"))
+        keeper.start()
+    except Exception as e:
+        # The only one who can tell the user is the `start` command at the pipe's other end.
+        traceback.print_exc()
+        os.write(notify, f"{type(e).__name__}: {e}\n".encode("utf-8", "replace"))
+        raise
+    os.write(notify, b"ok\n")
+    os.close(notify)
+    try:
+        keeper.run()
+    finally:
+        if keeper.kernel.poll() is None:
+            keeper.kernel.signal(signal.SIGKILL)
+        keeper.close()
+        lock.release()

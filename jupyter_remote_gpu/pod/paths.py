@@ -1,0 +1,136 @@
+"""Where things lie on the pod, and which of the processes named there still live."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import PodError
+from ..wire.records import is_id
+
+ENDED_DAYS = 14
+"""How long the journal of an ended kernel stays, in days."""
+
+_SOCKET_LIMIT = 100
+
+
+def state_folder() -> Path:
+    """The folder of everything that we keep on the pod (the loader chose it)."""
+    value = os.environ.get("JRG_STATE")
+    if not value:
+        raise PodError("JRG_STATE is not set: this command is run by the daemon's loader.")
+    return Path(value)
+
+
+def archive_path() -> str:
+    """The file from which this code was loaded (an archive, or the package's parent)."""
+    here = Path(__file__).resolve()
+    for parent in here.parents:
+        if parent.suffix == ".zip":
+            return str(parent)
+    return str(here.parents[2])
+
+
+def kernels_folder() -> Path:
+    """Holds one folder a kernel, named by its id."""
+    folder = state_folder() / "kernels"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def kernel_folder(kernel: str) -> Path:
+    """The folder of kernel `kernel` (checked to be an id, so that it cannot lead elsewhere)."""
+    if not is_id(kernel):
+        raise PodError(f"{kernel!r:.60} is not a kernel's id", code="bad-input")
+    return kernels_folder() / kernel
+
+
+def socket_folder(kernel: str) -> Path:
+    """A 0700 folder for sockets whose path is short enough for the system.
+
+    The kernel's own folder if its path allows, else one below ``/tmp``.
+    """
+    own = kernel_folder(kernel)
+    if len(str(own / "kernel-99")) <= _SOCKET_LIMIT:
+        return own
+    base = Path(tempfile.gettempdir()) / f"jrg-{os.getuid()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    info = base.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise PodError(f"{base} belongs to somebody else: remove it, or set TMPDIR on the pod.")
+    folder = base / kernel[:16]
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` atomically with mode 0600."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogatepass") as f:
+        json.dump(value, f)
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in `path`; empty if the file is missing or damaged (its kernel is then gone)."""
+    try:
+        value = json.loads(path.read_text("utf-8", "surrogatepass"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class FolderLock:
+    """Held by the keeper while it lives; who can take it knows that the keeper is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._fd = -1
+
+    def acquire(self) -> bool:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def start_time(pid: int) -> str | None:
+    """When process `pid` started, in the system's own unit: tells a reused pid apart.
+
+    Returns
+    -------
+    str or None
+        None if there is no such process. Empty where there is no ``/proc``.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            return ""
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def is_running(pid: object, started: object) -> bool:
+    """Whether the process that was `pid` when it `started` still runs."""
+    return isinstance(pid, int) and pid > 1 and start_time(pid) == started
