@@ -1,0 +1,281 @@
+"""The async face of one kernel: its records once and in order, requests handed over once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ..errors import DaemonError, WireError
+from ..wire.frames import CONTROL, decode_control, encode_control
+from ..wire.records import Record, RecordAssembler, check_id, encode_record
+from .connection import Connection, ConnectionLost, dial
+from .identity import next_number
+
+SPAWN_TRIES = 3
+"""How often in a row a daemon may fail to start before the channel gives up."""
+
+
+class Channel:
+    """One kernel's log from a cursor on, and the way to it; survives the daemon's death.
+
+    Parameters
+    ----------
+    pod, kernel, identity : str
+        As `kernel.open` told.
+    client : str
+        Who asks; requests are numbered per client.
+    cursor : int
+        ``last`` of the newest record that was read; 0 is the beginning.
+    on_batch : coroutine function
+        Gets all records that one read made complete, in order, each once. The next read
+        waits for it. A compacted record may begin at or before the cursor: the fold trims it.
+    on_control : coroutine function
+        Gets the control messages (ack, rejected, interrupted, link, trouble).
+    """
+
+    def __init__(
+        self,
+        *,
+        pod: str,
+        kernel: str,
+        identity: str,
+        client: str,
+        cursor: int,
+        on_batch: Callable[[list[Record]], Awaitable[None]],
+        on_control: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        self.pod = pod
+        self.kernel = check_id(kernel, "the kernel's id")
+        self.identity = identity
+        self.client = client
+        self.cursor = cursor
+        self._on_batch = on_batch
+        self._on_control = on_control
+        self._lock = threading.Lock()
+        self._requests: dict[int, bytes] = {}
+        self._controls: dict[str, bytes] = {}
+        self._sent = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def unacknowledged(self) -> int:
+        """Requests that are not yet in the journal, as far as is known."""
+        return len(self._requests)
+
+    async def run(self) -> None:
+        """Follow the kernel until `close`.
+
+        Raises
+        ------
+        WireError
+            If what comes is not of this protocol or not continuous; also with code
+            ``identity`` (the journal is another one) or ``cursor``.
+        NotFound
+            If neither the laptop nor the pod has this kernel.
+        DaemonError
+            If no daemon can be had.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        failures = 0
+        try:
+            while not self._closed:
+                try:
+                    connection = await self._dial()
+                except DaemonError:
+                    failures += 1
+                    if failures >= SPAWN_TRIES:
+                        raise
+                    await asyncio.sleep(0.2 * failures)
+                    continue
+                failures = 0
+                try:
+                    self._start(connection)
+                    await self._follow(connection)
+                except ConnectionLost:
+                    continue
+                finally:
+                    self._connection = None
+                    await connection.close()
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+        finally:
+            self._task = None
+
+    async def close(self) -> None:
+        """Let go of the kernel; it runs on. `run` returns."""
+        self._closed = True
+        task = self._task
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait([task])
+
+    # -- what the face asks for (from any thread)
+
+    def submit(
+        self,
+        type: str,
+        content: dict[str, Any],
+        *,
+        channel: str = "shell",
+        msg_id: str,
+        execution: str | None = None,
+        answers: int | None = None,
+        meta: dict[str, Any] | None = None,
+        buffers: Sequence[bytes] = (),
+        header: dict[str, Any] | None = None,
+    ) -> int:
+        """Hand a request over, once, however often the link is cut; its number.
+
+        Parameters
+        ----------
+        type, content, channel, msg_id, buffers
+            Of the Jupyter message; `msg_id` is the local cell's.
+        execution : str, optional
+            The id of the cell that it belongs to.
+        answers : int, optional
+            For an ``input_reply``: number of the record with the ``input_request``.
+        meta : dict, optional
+            What the execution's record should tell (notebook, cell, …).
+        header : dict, optional
+            More fields of the message's header (``subshell_id`` is taken out on the way).
+        """
+        head: dict[str, Any] = {"channel": channel, "type": type, "client": self.client}
+        if execution is not None:
+            head["execution"] = check_id(execution, "the execution's id")
+        if answers is not None:
+            head["answers"] = answers
+        if meta is not None:
+            head["meta"] = meta
+        message = {
+            "msg_id": msg_id,
+            "msg_type": type,
+            "username": "",
+            "session": self.client,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
+            "version": "5.3",
+            **(header or {}),
+        }
+        parts = [_json(message), b"{}", b"{}", _json(content), *buffers]
+        with self._lock:
+            number = next_number(self.client)
+            self._requests[number] = encode_record(number, number, head, parts)
+        self._wake()
+        return number
+
+    def interrupt(self, execution: str | None) -> str:
+        """Ask for an interrupt of `execution` (None: whatever runs); the tag of the answer."""
+        tag = uuid.uuid4().hex
+        message = {"type": "interrupt", "execution": execution, "tag": tag}
+        with self._lock:
+            self._controls[tag] = encode_control(message)
+        self._wake(tag)
+        return tag
+
+    def stop_kernel(self) -> None:
+        """End the kernel on the pod; its journal stays."""
+        with self._lock:
+            self._controls["stop"] = encode_control({"type": "stop"})
+        self._wake("stop")
+
+    # -- the connection
+
+    async def _dial(self) -> Connection:
+        hello = {
+            "service": f"kernel:{self.kernel}",
+            "client": self.client,
+            "pod": self.pod,
+            "identity": self.identity,
+            "cursor": self.cursor,
+        }
+        return await dial(hello, spawn=True)
+
+    def _start(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sent = 0
+        with self._lock:
+            controls = list(self._controls.values())
+        for data in controls:
+            connection.write(data)
+        self._flush(None)
+
+    def _wake(self, control: str | None = None) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            here = asyncio.get_running_loop() is loop
+        except RuntimeError:
+            here = False
+        if here:
+            self._flush(control)
+        else:
+            loop.call_soon_threadsafe(self._flush, control)
+
+    def _flush(self, control: str | None) -> None:
+        connection = self._connection
+        if connection is None:
+            return  # all of it is sent when the connection is there
+        with self._lock:
+            if control is not None and control in self._controls:
+                connection.write(self._controls[control])
+            for number, data in self._requests.items():
+                if number > self._sent:
+                    connection.write(data)
+                    self._sent = number
+
+    async def _follow(self, connection: Connection) -> None:
+        assembler = RecordAssembler()
+        while not self._closed:
+            batch: list[Record] = []
+            for kind, payload in await connection.read():
+                if kind == CONTROL:
+                    await self._take(connection, decode_control(payload))
+                elif (record := assembler.feed(kind, payload)) is not None:
+                    self._check(record, batch)
+            if batch:
+                await self._on_batch(batch)
+                self.cursor = batch[-1].last
+
+    def _check(self, record: Record, batch: list[Record]) -> None:
+        cursor = batch[-1].last if batch else self.cursor
+        if record.last <= cursor:
+            return
+        if record.first > cursor + 1:
+            raise WireError(
+                f"Records {cursor + 1} to {record.first - 1} are missing from what the daemon sent."
+            )
+        batch.append(record)
+        if record.channel == "keeper" and record.type == "died":
+            with self._lock:
+                self._controls.pop("stop", None)
+
+    async def _take(self, connection: Connection, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "ping":
+            connection.send({"type": "pong", "tag": message.get("tag")})
+            return
+        with self._lock:
+            if kind in ("ack", "rejected") and message.get("client") == self.client:
+                self._requests.pop(message.get("number", 0), None)
+            elif kind == "interrupted":
+                self._controls.pop(str(message.get("tag")), None)
+        await self._on_control(message)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    with contextlib.suppress(UnicodeEncodeError):
+        return text.encode("utf-8")
+    # A lone surrogate (a file name) cannot be UTF-8; JSON can say it in ASCII.
+    return json.dumps(value, separators=(",", ":"), default=str).encode("ascii")
