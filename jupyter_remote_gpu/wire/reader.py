@@ -86,8 +86,11 @@ class LogReader:
             for _, last, data in self._log.memory:
                 if last > self.cursor:
                     self.cursor = last
-                    self.close()  # once on the disk it lies elsewhere: look again
+                    self.close()
                     return data
+            if self._log.memory:
+                # What was read from memory will lie at this place in the file: look again.
+                self.close()
             return b""
 
     def close(self) -> None:

@@ -186,4 +186,3 @@ def keeper_record(
     )
     full = {"channel": "keeper", "type": kind, "class": DURABLE, "execution": None, "client": None}
     return {**full, **head}, [text]
-
