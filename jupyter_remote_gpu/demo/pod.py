@@ -1,0 +1,181 @@
+"""The demo pod as a whole: machine, network, its entry among the pods, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..client.aio import Control
+from ..client.paths import data_folder, read_json, write_atomic
+from ..errors import Conflict, RemoteGPUError
+from .machine import Machine, pod_python
+from .relay import Relay
+from .remote import RemoteControl
+
+__all__ = ["NAME", "DemoPod", "told_to_end"]
+
+NAME = "demo"
+_WATCH_SECONDS = 0.5
+_GOODBYE_SECONDS = 5.0
+_PARENT = os.getppid()
+
+
+class DemoPod:
+    """Use it with ``async with``: inside, the pod is on and registered (not connected).
+
+    Parameters
+    ----------
+    python : str, optional
+        In which its kernels run; this one by default.
+
+    Raises
+    ------
+    Conflict
+        If a demo of this data folder runs already, or the user has another pod of its name.
+    """
+
+    def __init__(self, python: str | None = None) -> None:
+        self.python = pod_python(python)
+        self.folder = data_folder() / "demo"
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.machine = Machine(self.folder, self.python)
+        self.relay: Relay | None = None
+        self._remote: RemoteControl | None = None
+        self._lock = -1
+
+    @property
+    def address(self) -> str:
+        port = self.relay.port if self.relay is not None else 0
+        return f"{self.machine.user}@127.0.0.1:{port}"
+
+    async def __aenter__(self) -> DemoPod:
+        self._lock = _lock(self.folder / "lock")
+        try:
+            await asyncio.to_thread(self.machine.start)
+            self.relay = Relay(self.machine.port)
+            self._listen(self.relay)
+            self._remote = RemoteControl(self.relay, self.folder)
+            await self._remote.start()
+            await self._register()
+        except BaseException:
+            await self._off()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The daemon is not asked to look for a pod that was switched off on purpose.
+        with contextlib.suppress(RemoteGPUError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS), _control(spawn=False) as control:
+                await control.request("pod.disconnect", name=NAME)
+        await self._off()
+
+    async def ended(self) -> None:
+        """Return when sshd has ended by itself."""
+        while self.machine.alive():  # noqa: ASYNC110 - a process has no event
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _off(self) -> None:
+        if self._remote is not None:
+            await self._remote.close()
+        if self.relay is not None:
+            await self.relay.close()
+        await asyncio.to_thread(self.machine.stop)
+        os.close(self._lock)
+
+    def _listen(self, relay: Relay) -> None:
+        """Take the port of last time if it is free, so that the pod keeps its address."""
+        path = self.folder / "port.json"
+        kept = read_json(path)
+        port = kept if isinstance(kept, int) and 1024 <= kept <= 65535 else 0
+        write_atomic(path, json.dumps(relay.listen(port)))
+
+    async def _register(self) -> None:
+        assert self.relay is not None
+        words = ["ssh", "-p", str(self.relay.port), "-i", str(self.machine.key)]
+        words.append(f"{self.machine.user}@127.0.0.1")
+        wanted = {"address": self.address, "ssh": words, "python": self.python}
+        path = self.folder / "registered.json"
+        kept = read_json(path)
+        async with _control(spawn=True) as control:
+            pods = (await control.request("snapshot")).get("pods", [])
+            present = next((p for p in pods if p.get("name") == NAME), None)
+            if present is not None and (
+                not isinstance(kept, dict) or kept.get("address") != present.get("address")
+            ):
+                raise Conflict(
+                    f"You have a pod called '{NAME}' already ({present.get('address')}), which is "
+                    f"not this one. Remove it with `jupyter remote-gpu remove {NAME}`."
+                )
+            if present is not None and kept != wanted:
+                await control.request("pod.remove", name=NAME)
+                present = None
+            if present is None:
+                write_atomic(path, json.dumps(wanted))
+                await control.request("pod.add", name=NAME, ssh=words, python=self.python)
+            await control.request("pod.pin", name=NAME, key=self.machine.host_key)
+
+
+async def told_to_end(*others: Awaitable[Any]) -> str:
+    """Wait until a signal comes, our parent ends, or one of `others` is done; which it was."""
+    loop = asyncio.get_running_loop()
+    told = loop.create_future()
+
+    def tell(what: str) -> None:
+        if not told.done():
+            told.set_result(what)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for sig in signals:
+        loop.add_signal_handler(sig, tell, sig.name)
+    parent = loop.create_task(_parent_ended())
+    rest = [asyncio.ensure_future(o) for o in others]
+    try:
+        await asyncio.wait([told, parent, *rest], return_when=asyncio.FIRST_COMPLETED)
+        if told.done():
+            return str(told.result())
+        return "parent" if parent.done() else "ended"
+    finally:
+        for sig in signals:
+            loop.remove_signal_handler(sig)
+        for task in (parent, *rest):
+            task.cancel()
+        await asyncio.wait([parent, *rest])
+
+
+async def _parent_ended() -> None:
+    while os.getppid() == _PARENT:  # noqa: ASYNC110 - nor has a parent
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _control(*, spawn: bool) -> AsyncIterator[Control]:
+    control = await Control.open(kind="demo", spawn=spawn)
+    try:
+        yield control
+    finally:
+        await control.close()
+
+
+def _lock(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise Conflict(
+            "A demo pod runs already. Use that one, or end it first (Ctrl-C where it runs)."
+        ) from None
+    return fd
