@@ -1,0 +1,193 @@
+"""One cell that runs on a pod, as this process sees it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+from ..errors import RemoteGPUError
+from ..wire.records import Record
+from .messages import Message
+from .pacing import Item, Sink
+from .raised import local_counts
+
+__all__ = ["Execution", "Event"]
+
+Event = tuple[Any, ...]
+"""``(kind, …)``: message, stop, input, link, rejected, trouble, ended."""
+
+_HIDDEN = frozenset(("status", "execute_input", "iopub_welcome", "error"))
+_TAIL = 4000
+
+
+class Execution:
+    """What became of one `execute_request`, and where its outputs are shown.
+
+    Parameters
+    ----------
+    id : str
+        32 hex digits.
+    msg_id : str
+        Of the local cell; two executions may share it.
+    count : int
+        The local execution count.
+    counts : dict
+        Remote execution counts and the local ones, of the whole kernel; this one is added.
+    catch_up : int
+        The newest record when a replay began: before it no question is asked.
+
+    Attributes
+    ----------
+    sink : Sink or None
+        None while nobody looks (detached, or control was given back).
+    outcome : str or None
+        None while it is queued or runs.
+    accepted : threading.Event
+        Set when the pod has it in its journal (as `record`), or has rejected it.
+    tail : str
+        The end of its text, for a handle.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        msg_id: str,
+        count: int,
+        counts: MutableMapping[int, int],
+        *,
+        catch_up: int = 0,
+    ) -> None:
+        self.id, self.msg_id, self.count = id, msg_id, count
+        self.sink: Sink | None = None
+        self.comm_sink: Sink | None = None
+        self.swap: tuple[bytes, bytes] | None = None
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.number: int | None = None
+        self.withdraw: Callable[[int], None] | None = None
+        self.questions: dict[int, tuple[str, bool]] = {}
+        self.outcome: str | None = None
+        self.ended: dict[str, Any] = {}
+        self.died: dict[str, Any] = {}
+        self.reply: dict[str, Any] = {}
+        self.error: dict[str, Any] | None = None
+        self.accepted = threading.Event()
+        self.record = 0
+        self.rejected: RemoteGPUError | None = None
+        self.error_shown = False
+        self.requested_at = time.time()
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self._started_here = 0.0
+        self.tail = ""
+        self.keep_tail = False
+        self._counts = counts
+        self._catch_up = catch_up
+        self._asked: set[int] = set()
+        self._held: Message | None = None
+
+    @property
+    def state(self) -> str:
+        """``queued``, ``running``, ``waiting for an answer``, or how it ended."""
+        if self.outcome is not None:
+            return self.outcome
+        if self.started_at is None:
+            return "queued"
+        return "waiting for an answer" if self.questions else "running"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the kernel took it up (since it was asked, while it is queued)."""
+        if self.started_at is None:
+            return max(0.0, time.time() - self.requested_at)
+        if self.ended_at is not None:  # both by the pod's clock
+            return max(0.0, self.ended_at - self.started_at)
+        return max(0.0, time.time() - self._started_here)
+
+    def take(self, record: Record) -> list[Item]:
+        """What is to be shown because of an iopub message of this execution, in order."""
+        if record.type == "execute_input":
+            remote = record.content.get("execution_count")
+            if isinstance(remote, int):
+                self._counts[remote] = self.count
+            return []
+        if record.type in _HIDDEN and record.type != "error":
+            return []
+        message = Message.of(record)
+        if message.type == "execute_result":
+            message = message.with_content({**message.parse(), "execution_count": self.count})
+        if self.keep_tail and message.type == "stream":
+            self.tail = (self.tail + str(message.parse().get("text", "")))[-_TAIL:]
+        items = self.release_error()
+        if message.type == "error":
+            self._held, self.error, self.error_shown = message, message.parse(), False
+        elif self.sink is not None:
+            items.append((self.sink, message))
+        return items
+
+    def release_error(self) -> list[Item]:
+        """An error that was held back, now that it turns out not to be the end."""
+        held, self._held = self._held, None
+        if held is None or self.sink is None:
+            return []
+        self.error_shown = True
+        content = held.parse()
+        trace = content.get("traceback")
+        if isinstance(trace, list):
+            content["traceback"] = [local_counts(str(line), self._counts) for line in trace]
+        return [(self.sink, held.with_content(content))]
+
+    def finish(self, content: Mapping[str, Any]) -> list[Item]:
+        """Take the keeper's `ended`; what is still to be shown before it."""
+        items = self.release_error() if content.get("outcome") == "ok" else []
+        self._held = None
+        self.questions.clear()
+        self.ended = dict(content)
+        self.outcome = str(content.get("outcome"))
+        self.ended_at = _time(content)
+        return items
+
+    def accept(self, record: object) -> None:
+        """Take the keeper's word that the request is in its journal."""
+        if isinstance(record, int):
+            self.record = record
+        self.accepted.set()
+
+    def start(self, content: Mapping[str, Any]) -> None:
+        """Take the keeper's `running`."""
+        self.started_at = _time(content)
+        self._started_here = self.started_at if self._catch_up else time.time()
+
+    def ask(self, record: Record) -> None:
+        """Take an `input_request`; it is asked by `due_questions`."""
+        content = record.content
+        self.questions[record.first] = (
+            str(content.get("prompt", "")),
+            bool(content.get("password")),
+        )
+
+    def due_questions(self, seen: int) -> None:
+        """Hand the open questions to whoever waits, once a replay has caught up (rule 10)."""
+        if not self.questions or seen < self._catch_up or self.outcome is not None:
+            return
+        for number, (prompt, password) in self.questions.items():
+            if number not in self._asked:
+                self._asked.add(number)
+                self.events.put(("input", number, prompt, password))
+
+    def answered(self, number: int) -> None:
+        """The question of record `number` was answered, by whomever."""
+        if self.questions.pop(number, None) is not None and self.withdraw is not None:
+            self.withdraw(number)
+
+    def let_go(self) -> None:
+        """Nobody looks any more: outputs are kept in the log only."""
+        self.sink = None
+        self.keep_tail = True
+
+
+def _time(content: Mapping[str, Any]) -> float:
+    value = content.get("time")
+    return float(value) if isinstance(value, (int, float)) else time.time()

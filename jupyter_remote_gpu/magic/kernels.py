@@ -1,0 +1,203 @@
+"""A kernel on a pod, opened by this process: its channel, its cells, its comms."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from ..client.threaded import Face, ThreadedChannel
+from ..errors import RemoteGPUError, WireError, error_from_json
+from ..models import Outcome, PodState
+from ..wire.records import Record
+from .comms import CommHub
+from .delivery import COMMS, deliver, take_news
+from .execution import Execution
+from .messages import Message
+from .pacing import Item, Pacer
+from .sink import KernelSink, running_kernel
+
+if TYPE_CHECKING:
+    from .follower import Follower
+
+__all__ = ["DOWN", "RemoteKernel"]
+
+DOWN = frozenset((str(PodState.DISCONNECTED), str(PodState.FAILED), str(PodState.HOST_KEY)))
+"""States of a pod in which nothing is waited for."""
+_KEPT = 200
+ACCEPT_SECONDS = 5.0
+"""How long a cell that was just handed over is waited for before it can be attached to."""
+
+
+class RemoteKernel:
+    """Reads a remote kernel's records and shows each where it belongs.
+
+    All `on_…` methods run in the face's background loop, one after the other.
+
+    Parameters
+    ----------
+    face : Face
+    shell : InteractiveShell
+    pacer : Pacer
+        One a process: limits are of the local kernel, not of the remote one.
+    opened : dict
+        The result of `kernel.open`: pod, kernel, identity, last, started, …
+    """
+
+    def __init__(self, face: Face, shell: Any, pacer: Pacer, opened: dict[str, Any]) -> None:
+        self.face, self.shell, self.pacer, self.info = face, shell, pacer, opened
+        self.pod, self.id = str(opened["pod"]), str(opened["kernel"])
+        self.identity = str(opened["identity"])
+        self.seen = int(opened["last"])
+        self.counts: OrderedDict[int, int] = OrderedDict()
+        self.executions: OrderedDict[str, Execution] = OrderedDict()
+        self.followers: dict[str, Follower] = {}
+        self.link: dict[str, Any] = {}
+        self.died: dict[str, Any] | None = None
+        self.broken: BaseException | None = None
+        self._tags: dict[str, Callable[[bool], None]] = {}
+        self._tags_lock = threading.Lock()
+        self.channel: ThreadedChannel = face.open_channel(
+            pod=self.pod,
+            kernel=self.id,
+            identity=self.identity,
+            cursor=self.seen,
+            on_batch=self.on_batch,
+            on_control=self.on_control,
+        )
+        self.channel.done.add_done_callback(self._channel_ended)
+        local = running_kernel(shell)
+        self.hub = CommHub(local, self.channel.submit) if local is not None else None
+
+    def add(self, execution: Execution) -> None:
+        """Take up an execution; before it is submitted, so that nothing of it is missed."""
+        self.executions[execution.id] = execution
+        for id in list(self.executions)[:-_KEPT]:
+            if self.executions[id].outcome is not None:
+                del self.executions[id]
+
+    def interrupt(self, execution: str | None, done: Callable[[bool], None] | None = None) -> None:
+        """Interrupt one execution (None: whatever runs); `done` hears whether it ran."""
+        with self._tags_lock:
+            tag = self.channel.interrupt(execution)
+            if done is not None:
+                self._tags[tag] = done
+
+    def close(self, *, tell: bool = False) -> None:
+        """Let go of the kernel, which goes on. With `tell` the front ends lose its widgets."""
+        for follower in list(self.followers.values()):
+            follower.close()
+        self.channel.close()
+        if self.hub is not None:
+            self.hub.close_all(tell=tell)
+
+    async def on_batch(self, records: list[Record]) -> None:
+        """Show what one read brought."""
+        items: list[Item] = []
+        for record in records:
+            self.seen = record.last
+            try:
+                items = await self._take(record, items)
+            except WireError as e:  # one unreadable record costs no other one
+                for execution in self._waiting():
+                    execution.events.put(("trouble", str(e)))
+        await self.pacer.send(items)
+        for execution in self._waiting():
+            execution.due_questions(self.seen)
+
+    async def on_control(self, message: dict[str, Any]) -> None:
+        """Take the daemon's word on requests, interrupts and the link."""
+        kind = message.get("type")
+        if kind == "link":
+            self.link = message
+            self._tell(("link", message))
+        elif kind == "ack" and message.get("execution") in self.executions:
+            self.executions[message["execution"]].accept(message.get("record"))
+        elif kind == "rejected":
+            error = error_from_json(message.get("error"))
+            self._tell(("rejected", message.get("number"), error))
+            self._reject(message.get("number"), error)
+        elif kind == "trouble" and message.get("message"):
+            self._tell(("trouble", str(message["message"])))
+        elif kind == "interrupted":
+            with self._tags_lock:
+                done = self._tags.pop(str(message.get("tag")), None)
+            if done is not None:
+                done(bool(message.get("done")))
+
+    def _reject(self, number: object, error: RemoteGPUError) -> None:
+        for execution in self._waiting():
+            if execution.number == number:  # a detached one: nobody reads its events
+                execution.outcome, execution.rejected = str(Outcome.ABORTED), error
+                execution.accepted.set()
+
+    def wait_for_request(self, execution: Execution) -> bool:
+        """Whether the pod has the execution in its journal; waits a moment for it."""
+        return execution.accepted.wait(ACCEPT_SECONDS)
+
+    def _waiting(self) -> list[Execution]:
+        return [e for e in self.executions.values() if e.outcome is None]
+
+    def _tell(self, event: tuple[Any, ...]) -> None:
+        for execution in self._waiting():
+            execution.events.put(event)
+
+    async def _take(self, record: Record, items: list[Item]) -> list[Item]:
+        """Add what `record` shows to `items`, or send them and tell whoever waits for it."""
+        execution = self.executions.get(record.execution or "")
+        if record.channel == "iopub":
+            if record.type in COMMS:
+                if record.execution not in self.followers:
+                    items += self._comm(record, execution)
+            elif execution is not None:
+                items += execution.take(record)
+            else:
+                items += self._callback(record)
+            return items
+        if record.channel == "keeper" and record.execution is None:
+            for each in self._waiting():
+                take_news(record, each)
+            if record.type == "died":
+                await self.pacer.send(items)
+                self._end(record)
+                return []
+            return items
+        return await deliver(self.pacer, record, execution, items)
+
+    def _comm(self, record: Record, execution: Execution | None) -> list[Item]:
+        message = self.hub.admit(Message.of(record)) if self.hub is not None else None
+        if message is None:
+            return []
+        if execution is not None:
+            held = execution.release_error()
+            sink = execution.comm_sink
+        else:
+            held, sink = [], None
+        return [*held, (sink or self._parent_sink(record), message)]
+
+    def _parent_sink(self, record: Record) -> KernelSink:
+        """Shows under the front end's own comm message, or as the remote had it."""
+        parent = self.hub.parent_of(record.parts[1]) if self.hub is not None else None
+        return KernelSink(running_kernel(self.shell), parent or record.json(1))
+
+    def _callback(self, record: Record) -> list[Item]:
+        """What a widget's callback prints, outside of any cell."""
+        if self.hub is None or record.type in ("status", "execute_input", "iopub_welcome"):
+            return []
+        parent = self.hub.parent_of(record.parts[1])
+        if parent is None:
+            return []
+        return [(KernelSink(running_kernel(self.shell), parent), Message.of(record))]
+
+    def _channel_ended(self, done: Future[None]) -> None:
+        """The channel gave up by itself: whoever waits must hear of it."""
+        if not done.cancelled() and (error := done.exception()) is not None:
+            self.broken = error
+            self._tell(("broken", error))
+
+    def _end(self, record: Record) -> None:
+        self.died = record.content
+        if self.hub is not None:
+            self.hub.close_all(tell=True)

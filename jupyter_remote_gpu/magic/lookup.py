@@ -1,0 +1,69 @@
+"""Which pod, kernel or cell is meant, when little or nothing was typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotFound, RemoteGPUError
+from . import place
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["find_execution", "known_pods", "last_pod_of"]
+
+
+def known_pods(pods: dict[str, Any]) -> str:
+    """A sentence that lists the pods and their states."""
+    if not pods:
+        return "None is known yet."
+    return "Known: " + ", ".join(f"{n} ({p.get('state')})" for n, p in sorted(pods.items())) + "."
+
+
+def last_pod_of(pods: dict[str, Any], names: list[str], path: str | None) -> str | None:
+    """Of `names` the pod on which this notebook ran its newest cell."""
+    newest: tuple[float, str] | None = None
+    for name in names:
+        for kernel in pods[name].get("kernels") or []:
+            if path is None or kernel.get("notebook") != path:
+                continue
+            at = max(
+                (e.get("requested") or 0.0 for e in kernel.get("executions") or []),
+                default=kernel.get("started") or 0.0,
+            )
+            if newest is None or at > newest[0]:
+                newest = at, name
+    return None if newest is None else newest[1]
+
+
+def find_execution(session: Session, wanted: str | None) -> dict[str, Any]:
+    """What `execution.find` tells of an execution; of this notebook's newest without an id.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    RemoteGPUError
+        What the daemon says, for an id that is not one or stands for several.
+    """
+    if wanted is None:
+        path = place.notebook()
+        best: tuple[bool, float, str] | None = None
+        for pod in session.pods(now=True).values():
+            for kernel in pod.get("kernels") or []:
+                mine = kernel.get("notebook") == path or kernel.get("id") in {
+                    r.id for r in session.kernels.values()
+                }
+                for e in kernel.get("executions") or []:
+                    rank = (e.get("state") != "ended", e.get("requested") or 0.0, e["id"])
+                    if mine and (best is None or rank > best):
+                        best = rank
+        if best is None:
+            raise NotFound("No cell of this notebook is known. `%gpu status` shows what runs.")
+        wanted = best[2]
+    try:
+        return session.face.request("execution.find", id=wanted)
+    except RemoteGPUError as e:
+        if e.code == "not-found":
+            raise NotFound(f"{e.message} `%gpu status` shows the cells that are known.") from e
+        raise

@@ -1,0 +1,46 @@
+"""Who asks: the notebook, the cell and the local kernel that this process is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .sink import running_kernel
+
+__all__ = ["cell_request", "folder", "local_kernel", "notebook"]
+
+
+def notebook() -> str | None:
+    """Path of the notebook, as Jupyter Server tells its kernels; None in a terminal."""
+    return os.environ.get("JPY_SESSION_NAME") or None
+
+
+def folder() -> str:
+    """The working folder, absolute."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # removed under us
+        return str(Path.home())
+
+
+def local_kernel(shell: Any) -> str | None:
+    """The id of the local kernel: what its connection file is called; None in a terminal."""
+    if running_kernel(shell) is None:
+        return None
+    from ipykernel.connect import get_connection_file
+
+    try:
+        stem = Path(get_connection_file()).stem
+    except RuntimeError:  # a kernel inside another application has no file of its own
+        return None
+    return stem.removeprefix("kernel-")
+
+
+def cell_request(shell: Any) -> dict[str, Any]:
+    """The local `execute_request` that runs now: header, metadata, content (may be empty)."""
+    kernel = running_kernel(shell)
+    if kernel is None:
+        return {}
+    parent = kernel.get_parent()
+    return parent if isinstance(parent, dict) else {}

@@ -1,0 +1,289 @@
+"""What this process has open: the face, one remote kernel a pod, and its cells."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ..client.threaded import Face
+from ..errors import BadInput, Conflict, NotFound
+from ..models import PodState, check_pod_name
+from . import place
+from .comms import plain_header
+from .execution import Execution
+from .follower import Follower
+from .handles import Handle
+from .kernels import DOWN, RemoteKernel
+from .lookup import known_pods, last_pod_of
+from .pacing import Pacer
+from .reopen import clock, joined_sentence
+from .runner import Runner, refuse_if_down
+from .sink import KernelSink, choose_sink, running_kernel
+
+__all__ = ["Session"]
+
+OPEN_SECONDS = 24 * 3600.0
+"""A kernel is waited for as long as the pod reconnects; Stop ends the waiting."""
+
+
+class Session:
+    """The magics' side of the daemon; one a process.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+
+    Attributes
+    ----------
+    kernels : dict
+        This notebook's kernel on each pod, by the pod's name.
+    others : dict
+        Kernels that are only read, by their id.
+    listeners : list of callable
+        Get each new snapshot, in the background thread.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.pacer = Pacer()
+        self.kernels: dict[str, RemoteKernel] = {}
+        self.others: dict[str, RemoteKernel] = {}
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self._face: Face | None = None
+        self._last_pod: str | None = None
+        self._fresh: set[str] = set()
+
+    @property
+    def face(self) -> Face:
+        """The connection to the daemon, made at first use."""
+        if self._face is None:
+            self._face = Face(kind="magic")
+            self._face.watch(self._on_snapshot)
+        return self._face
+
+    def _on_snapshot(self, snapshot: dict[str, Any]) -> None:
+        for listener in list(self.listeners):
+            listener(snapshot)
+
+    def close(self) -> None:
+        """Let go of everything; the kernels on the pods go on."""
+        for remote in [*self.kernels.values(), *self.others.values()]:
+            remote.close(tell=True)
+        self.kernels.clear()
+        self.others.clear()
+        if self._face is not None:
+            self._face.close()
+            self._face = None
+
+    # -- pods
+
+    def pods(self, *, now: bool = False) -> dict[str, dict[str, Any]]:
+        """The pods of the latest snapshot by name; with `now` of one asked for at once."""
+        snapshot = None if now else self.face.latest_snapshot()
+        if snapshot is None:
+            snapshot = self.face.request("snapshot")
+        return {str(p["name"]): p for p in snapshot.get("pods", [])}
+
+    def pod(self, name: str | None) -> str:
+        """The pod that is meant: the named one, the only one, or the notebook's last one.
+
+        Raises
+        ------
+        BadInput, NotFound
+            With what there is, and what to type.
+        """
+        if name is not None:
+            check_pod_name(name)
+            if name not in self.pods() and name not in self.pods(now=True):
+                raise NotFound(
+                    f"There is no pod called {name}. {known_pods(self.pods())} Add one with "
+                    f"`jupyter remote-gpu add {name} ssh …`."
+                )
+            return name
+        pods = self.pods()
+        wanted = [n for n, p in pods.items() if p.get("state") != PodState.DISCONNECTED]
+        usable = [n for n in wanted if pods[n].get("state") not in DOWN]
+        if len(usable) == 1:
+            return usable[0]
+        if not usable:
+            if len(wanted) == 1:
+                refuse_if_down(wanted[0], pods[wanted[0]])
+            raise Conflict(f"No pod is connected. {known_pods(pods)} Type `%gpu connect NAME`.")
+        last = self._last_pod or last_pod_of(pods, usable, place.notebook())
+        if last in usable:
+            return str(last)
+        raise BadInput(
+            f"Several pods are connected ({', '.join(sorted(usable))}): name one, as in "
+            f"`%%gpu {sorted(usable)[0]}`."
+        )
+
+    # -- kernels
+
+    def kernel(self, pod: str) -> tuple[RemoteKernel, str]:
+        """This notebook's kernel on `pod`, opened if it is not, and what to say about it."""
+        link = self.pods().get(pod, {})
+        remote = self.kernels.get(pod)
+        if remote is not None and remote.died is None and remote.broken is None:
+            return remote, ""
+        said = ""
+        if remote is not None:
+            said = f"The kernel of {clock(remote.info.get('started'))} on {pod} is gone; "
+            del self.kernels[pod]
+            remote.close()
+        refuse_if_down(pod, link)
+        fresh = pod in self._fresh
+        opened = self._open(pod, fresh)
+        self._fresh.discard(pod)
+        remote = self.adopt(opened)
+        if not opened.get("joined"):
+            return remote, f"{said}this is a fresh one." if said else ""
+        return remote, joined_sentence(remote, self.pods().get(pod, {}))
+
+    def _open(self, pod: str, fresh: bool) -> dict[str, Any]:
+        return self.face.request(
+            "kernel.open",
+            timeout=OPEN_SECONDS,
+            pod=pod,
+            client=self.face.client,
+            notebook=place.notebook(),
+            local_kernel=place.local_kernel(self.shell),
+            folder=place.folder(),
+            fresh=fresh,
+        )
+
+    def adopt(self, opened: dict[str, Any]) -> RemoteKernel:
+        """Take the kernel of which `opened` tells as this notebook's one on its pod."""
+        remote = self.others.pop(str(opened["kernel"]), None)
+        if remote is None:  # a second channel of this client would supersede the first
+            remote = RemoteKernel(self.face, self.shell, self.pacer, opened)
+        self.kernels[remote.pod] = remote
+        return remote
+
+    def remote_of(self, found: dict[str, Any]) -> RemoteKernel:
+        """The kernel that `execution.find` told of, followed from its newest record on."""
+        id = str(found["kernel"])
+        mine = next((r for r in self.kernels.values() if r.id == id), None) or self.others.get(id)
+        if mine is not None:
+            return mine
+        known = self.pods(now=True).get(found["pod"], {}).get("kernels") or []
+        last = next((k.get("last") for k in known if k.get("id") == id), None)
+        opened = {**found, "last": found["execution"]["last"] if last is None else last}
+        self.others[id] = RemoteKernel(self.face, self.shell, self.pacer, opened)
+        return self.others[id]
+
+    def restart(self, pod: str) -> None:
+        """End this notebook's kernel on `pod`; the next cell gets a fresh one."""
+        remote = self.kernels.pop(pod, None)
+        opened = remote.info if remote is not None else self._open(pod, False)
+        if remote is not None or opened.get("joined"):
+            self.face.request("kernel.stop", timeout=60.0, pod=pod, kernel=opened["kernel"])
+        if remote is not None:
+            remote.close(tell=True)
+        self._fresh.add(pod)
+
+    # -- cells
+
+    def run(self, pod: str | None, code: str, *, detach: bool = False) -> Handle | None:
+        """Run `code` on a pod and wait for it, or return a handle at once."""
+        name = self.pod(pod)
+        remote, said = self.kernel(name)
+        refuse_if_down(name, remote.link)
+        self._last_pod = name
+        if said:
+            print(f"[gpu] {said}", file=sys.stderr)
+        request = place.cell_request(self.shell)
+        execution = self._execution(remote, request)
+        if detach:
+            execution.let_go()
+        else:
+            execution.sink = choose_sink(self.shell, self._to_main(execution))
+        execution.comm_sink = self._comm_sink(execution, request)
+        remote.add(execution)
+
+        def submit() -> int:
+            return self._submit(remote, execution, code, request)
+
+        if detach:
+            execution.number = submit()
+            return Handle(self, remote, execution, code)
+        Runner(self.shell, remote, execution).wait(submit)
+        return None
+
+    def follow(self, remote: RemoteKernel, info: dict[str, Any]) -> None:
+        """Show an execution here from its first line, and wait until it ends.
+
+        Parameters
+        ----------
+        info : dict
+            `ExecutionInfo` as JSON.
+        """
+        request = place.cell_request(self.shell)
+        header = request.get("header") or {}
+        known = info.get("meta", {}).get("msg_id")
+        execution = Execution(
+            info["id"],
+            str(header.get("msg_id") or ""),
+            self.shell.execution_count,
+            remote.counts,
+            catch_up=max(int(info.get("last") or 0), remote.seen),
+        )
+        if isinstance(known, str) and known and execution.msg_id:
+            execution.swap = known.encode(), execution.msg_id.encode()
+        execution.sink = choose_sink(
+            self.shell, self._to_main(execution), suffix=f"-{uuid.uuid4().hex[:8]}"
+        )
+        execution.comm_sink = self._comm_sink(execution, request)
+        follower = Follower(remote, execution, int(info["first"]), int(info.get("last") or 0))
+        try:
+            Runner(self.shell, remote, execution, follower.channel).wait()
+        finally:
+            follower.close()
+
+    def _execution(self, remote: RemoteKernel, request: dict[str, Any]) -> Execution:
+        header = request.get("header") or {}
+        msg_id = str(header.get("msg_id") or uuid.uuid4().hex)
+        return Execution(uuid.uuid4().hex, msg_id, self.shell.execution_count, remote.counts)
+
+    def _to_main(self, execution: Execution) -> Callable[[Any], None]:
+        return lambda message: execution.events.put(("message", message))
+
+    def _comm_sink(self, execution: Execution, request: dict[str, Any]) -> KernelSink | None:
+        if isinstance(execution.sink, KernelSink):
+            return execution.sink
+        kernel = running_kernel(self.shell)
+        return None if kernel is None else KernelSink(kernel, request.get("header") or {})
+
+    def _submit(
+        self,
+        remote: RemoteKernel,
+        execution: Execution,
+        code: str,
+        request: dict[str, Any],
+    ) -> int:
+        asked = request.get("content") or {}
+        header = plain_header(request.get("header") or {})
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": bool(asked.get("store_history", True)),
+            "user_expressions": {},
+            "allow_stdin": bool(asked.get("allow_stdin", True)),
+            "stop_on_error": False,
+        }
+        meta = {
+            "notebook": place.notebook(),
+            "cell": (request.get("metadata") or {}).get("cellId"),
+            "local_kernel": place.local_kernel(self.shell),
+            "msg_id": execution.msg_id,
+            "count": execution.count,
+        }
+        return remote.channel.submit(
+            "execute_request",
+            content,
+            msg_id=execution.msg_id,
+            execution=execution.id,
+            meta=meta,
+            header=header,
+        )

@@ -1,0 +1,162 @@
+"""Where outputs are shown: a local kernel's iopub, or Python's own streams and displays."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .messages import Message, new_message
+
+__all__ = ["KernelSink", "PythonSink", "choose_sink", "running_kernel", "show_here"]
+
+_DELIMITER = b"<IDS|MSG>"
+
+
+def running_kernel(shell: Any) -> Any | None:
+    """The ipykernel in which `shell` runs, or None in a terminal."""
+    kernel = getattr(shell, "kernel", None)
+    return kernel if getattr(kernel, "iopub_thread", None) is not None else None
+
+
+def _topic(message: Message) -> bytes:
+    if message.type == "stream":
+        return b"stream"
+    return message.type.encode("ascii", "replace")
+
+
+class KernelSink:
+    """Sends a message's own bytes through a local kernel's iopub, under a local parent.
+
+    Parameters
+    ----------
+    kernel : ipykernel.kernelbase.Kernel
+    parent : dict
+        The local request's header, under which front ends file what they show.
+    suffix : str
+        Appended to msg_ids, for outputs that were shown once already (attach): readers
+        that check signatures drop what looks like a replay.
+    """
+
+    paced = True
+
+    def __init__(self, kernel: Any, parent: dict[str, Any], suffix: str = "") -> None:
+        self._kernel = kernel
+        self._suffix = suffix
+        self.parent: bytes = kernel.session.pack(parent)
+
+    def emit(self, message: Message) -> None:
+        """Send it. Safe from any thread."""
+        if self._suffix:
+            message = message.with_content(message.content, self._suffix)
+        frames = [message.header, self.parent, message.metadata, message.content]
+        signature = self._kernel.session.sign(frames)
+        self._kernel.iopub_thread.send_multipart(
+            [_topic(message), _DELIMITER, signature, *frames, *message.buffers]
+        )
+
+
+class PythonSink:
+    """Hands messages to the main thread, which writes them where Python's output goes.
+
+    For a terminal, and for whatever captures output inside the local process
+    (``%%capture``, `contextlib.redirect_stdout`): what goes straight to iopub would
+    escape it.
+
+    Parameters
+    ----------
+    put : callable
+        Takes a message to the thread that runs the cell.
+    """
+
+    paced = False
+
+    def __init__(self, put: Callable[[Message], None]) -> None:
+        self._put = put
+
+    def emit(self, message: Message) -> None:
+        self._put(message)
+
+
+class _Bundle:
+    """A remote object's representations, for hooks that ask an object for them."""
+
+    def __init__(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        self._bundle = data, metadata
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._bundle
+
+    def __repr__(self) -> str:
+        return str(self._bundle[0].get("text/plain", ""))
+
+
+def show_here(shell: Any, message: Message) -> None:
+    """Write `message` where the calling thread's output goes (stream, display, result)."""
+    content = message.parse()
+    if message.type == "stream":
+        stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
+        stream.write(str(content.get("text", "")))
+        stream.flush()
+    elif message.type in ("display_data", "update_display_data"):
+        shell.display_pub.publish(
+            content.get("data") or {},
+            content.get("metadata") or {},
+            transient=content.get("transient") or {},
+            update=message.type == "update_display_data",
+        )
+    elif message.type == "execute_result":
+        data, metadata = content.get("data") or {}, content.get("metadata") or {}
+        if hasattr(sys.displayhook, "outputs"):  # a CapturingDisplayHook
+            sys.displayhook(_Bundle(data, metadata))
+        elif running_kernel(shell) is not None:
+            shell.display_pub.publish(data, metadata)
+        else:
+            print(f"Out[{content.get('execution_count')}]: {data.get('text/plain', '')}")
+    elif message.type == "clear_output":
+        shell.display_pub.clear_output(wait=bool(content.get("wait")))
+    elif message.type == "error":
+        print("\n".join(map(str, content.get("traceback") or [])), file=sys.stderr)
+
+
+def choose_sink(shell: Any, put: Callable[[Message], None], suffix: str = "") -> Any:
+    """The sink for the cell that runs now.
+
+    Local streams are flushed first, so that what the cell printed before stands before.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kernel = running_kernel(shell)
+    if kernel is None or _captured(shell):
+        return PythonSink(put)
+    return KernelSink(kernel, kernel.get_parent().get("header", {}), suffix)
+
+
+def _captured(shell: Any) -> bool:
+    """Whether anything in this process catches what a cell shows."""
+    from ipykernel.iostream import OutStream
+    from ipykernel.zmqshell import ZMQDisplayPublisher
+
+    return not (
+        isinstance(sys.stdout, OutStream)
+        and isinstance(sys.stderr, OutStream)
+        and isinstance(shell.display_pub, ZMQDisplayPublisher)
+        and not hasattr(sys.displayhook, "outputs")
+    )
+
+
+def notice(shell: Any, sink: Any, display: str, text: str, *, first: bool) -> None:
+    """Show a sentence of ours among the cell's outputs, or replace the one shown before.
+
+    An empty `text` takes it away. It is a display of its own and no stream, so that the
+    cell's text stays what the pod printed.
+    """
+    data = {"text/plain": text} if text else {}
+    content = {"data": data, "metadata": {}, "transient": {"display_id": display}}
+    kind = "display_data" if first else "update_display_data"
+    if isinstance(sink, KernelSink):
+        sink.emit(new_message(kind, content, session=sink._kernel.session.session))
+    elif running_kernel(shell) is not None:
+        shell.display_pub.publish(data, {}, transient=content["transient"], update=not first)
+    elif text:
+        print(text, file=sys.stderr)
