@@ -1,0 +1,107 @@
+"""Commands about kernels: kernels, attach, shutdown-kernels."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import uuid
+from typing import Any
+
+from ..client.aio import Channel, Control
+from ..errors import BadInput, RemoteGPUError
+from .asking import control, duration, pods_of, print_json, print_table, size
+from .following import Printer
+
+__all__ = ["attach", "show", "shutdown"]
+
+_MIN_ID = 4
+
+
+async def show(args: argparse.Namespace) -> int:
+    """``kernels [NAME] [--json]``."""
+    async with control() as daemon:
+        kernels = await _kernels(daemon, args.name)
+    if args.json:
+        print_json({"kernels": kernels})
+    elif not kernels:
+        print("No kernels are known" + (f" on {args.name}." if args.name else "."))
+    else:
+        print_table(
+            ("KERNEL", "POD", "STATE", "AGE", "MEMORY", "GPU", "NAME", "NOTEBOOK"),
+            [
+                (
+                    str(k.get("id"))[:8],
+                    k.get("pod"),
+                    _state(k),
+                    duration(k.get("age")),
+                    size(k.get("memory")),
+                    size(k.get("gpu_memory")),
+                    k.get("display_name"),
+                    k.get("notebook"),
+                )
+                for k in kernels
+            ],
+        )
+    return 0
+
+
+async def shutdown(args: argparse.Namespace) -> int:
+    """``shutdown-kernels NAME``: ends each kernel that lives; their journals stay."""
+    async with control() as daemon:
+        alive = [k for k in await _kernels(daemon, args.name) if k.get("alive") is not False]
+        for kernel in alive:
+            await daemon.request(
+                "kernel.stop", timeout=60, pod=args.name, kernel=str(kernel.get("id"))
+            )
+            print(f"{args.name}: kernel {str(kernel.get('id'))[:8]} is ended.")
+    if not alive:
+        print(f"{args.name}: no kernel runs.")
+    return 0
+
+
+async def attach(args: argparse.Namespace) -> int:
+    """``attach ID``: an execution's output from its first line, and on until it ends."""
+    wanted = args.id.strip().lower()
+    if not _MIN_ID <= len(wanted) <= 32 or set(wanted) - set("0123456789abcdef"):
+        raise BadInput(
+            f"{args.id!r:.80} is not the id of a cell: give at least {_MIN_ID} of its digits, as "
+            "`jupyter remote-gpu status --json` or the notebook shows them."
+        )
+    async with control() as daemon:
+        found = await daemon.request("execution.find", id=wanted)
+    execution = found.get("execution") or {}
+    printer = Printer(str(execution.get("id")))
+    channel = Channel(
+        pod=str(found.get("pod")),
+        kernel=str(found.get("kernel")),
+        identity=str(found.get("identity")),
+        client=uuid.uuid4().hex,
+        cursor=max(0, int(execution.get("first") or 1) - 1),
+        on_batch=printer.batch,
+        on_control=printer.control,
+    )
+    following = asyncio.create_task(channel.run())
+    ended = asyncio.create_task(printer.ended.wait())
+    try:
+        await asyncio.wait([following, ended], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.cancel()
+        await channel.close()
+        await asyncio.wait([following, ended])
+    if not printer.ended.is_set():
+        following.result()  # raises what ended it
+        raise RemoteGPUError("The daemon let go of the kernel before the cell ended.")
+    return printer.status()
+
+
+async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
+    pods_of(await daemon.request("snapshot"), pod)
+    args = {"pod": pod} if pod is not None else {}
+    found = (await daemon.request("kernel.list", timeout=60, **args)).get("kernels", [])
+    return [k for k in found if isinstance(k, dict)]
+
+
+def _state(kernel: dict[str, Any]) -> str:
+    if kernel.get("orphan"):
+        return "orphan"
+    return {True: "alive", False: "ended", None: "unknown"}[kernel.get("alive")]
