@@ -8,7 +8,7 @@ from typing import Any
 
 from .sink import running_kernel
 
-__all__ = ["cell_request", "folder", "local_kernel", "notebook"]
+__all__ = ["cell_count", "cell_request", "folder", "local_kernel", "notebook"]
 
 
 def notebook() -> str | None:
@@ -35,6 +35,14 @@ def local_kernel(shell: Any) -> str | None:
     except RuntimeError:  # a kernel inside another application has no file of its own
         return None
     return stem.removeprefix("kernel-")
+
+
+def cell_count(shell: Any) -> int:
+    """The number that the local kernel gives what this cell returns (``Out[n]``).
+
+    The shell's own counter is one ahead during a cell in newer versions of IPython.
+    """
+    return int(shell.displayhook.prompt_count)
 
 
 def cell_request(shell: Any) -> dict[str, Any]:

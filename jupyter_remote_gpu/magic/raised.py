@@ -22,7 +22,7 @@ __all__ = [
     "without_frames",
 ]
 
-_COUNT = re.compile(r"\bIn ?\[(\d+)\]")
+_COUNT = re.compile(r"In ?\[(\d+)\]")
 
 
 class _Shown:

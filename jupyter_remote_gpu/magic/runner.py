@@ -177,8 +177,9 @@ class Runner:
         self._execution.let_go()
         short = self._execution.id[:6]
         ran = "runs on" if self._execution.started_at is not None else "stays queued"
+        pod = self._remote.pod
         return control_back(
-            f"{why} The cell {ran} on {self._remote.pod}; `%gpu attach {short}` shows all of "
+            f"{why} On {pod} the cell {ran}; `%gpu attach {short}` shows all of "
             "it here and follows it."
         )
 

@@ -225,7 +225,7 @@ class Session:
         execution = Execution(
             info["id"],
             str(header.get("msg_id") or ""),
-            self.shell.execution_count,
+            place.cell_count(self.shell),
             remote.counts,
             catch_up=max(int(info.get("last") or 0), remote.seen),
         )
@@ -244,7 +244,7 @@ class Session:
     def _execution(self, remote: RemoteKernel, request: dict[str, Any]) -> Execution:
         header = request.get("header") or {}
         msg_id = str(header.get("msg_id") or uuid.uuid4().hex)
-        return Execution(uuid.uuid4().hex, msg_id, self.shell.execution_count, remote.counts)
+        return Execution(uuid.uuid4().hex, msg_id, place.cell_count(self.shell), remote.counts)
 
     def _to_main(self, execution: Execution) -> Callable[[Any], None]:
         return lambda message: execution.events.put(("message", message))
