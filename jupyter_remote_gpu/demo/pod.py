@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from .machine import Machine, pod_python
 from .relay import Relay
 from .remote import RemoteControl
 
-__all__ = ["NAME", "DemoPod", "told_to_end"]
+__all__ = ["NAME", "DemoPod", "until_told"]
 
 NAME = "demo"
 _WATCH_SECONDS = 0.5
@@ -82,10 +82,19 @@ class DemoPod:
                 await control.request("pod.disconnect", name=NAME)
         await self._off()
 
-    async def ended(self) -> None:
-        """Return when sshd has ended by itself."""
+    async def watch(self) -> None:
+        """Go on as long as sshd does.
+
+        Raises
+        ------
+        RemoteGPUError
+            When it has ended by itself.
+        """
         while self.machine.alive():  # noqa: ASYNC110 - a process has no event
             await asyncio.sleep(_WATCH_SECONDS)
+        raise RemoteGPUError(
+            f"The demo pod's sshd ended by itself. Its log: {self.folder / 'sshd.log'}"
+        )
 
     async def _off(self) -> None:
         if self._remote is not None:
@@ -128,35 +137,39 @@ class DemoPod:
             await control.request("pod.pin", name=NAME, key=self.machine.host_key)
 
 
-async def told_to_end(*others: Awaitable[Any]) -> str:
-    """Wait until a signal comes, our parent ends, or one of `others` is done; which it was."""
+async def until_told(main: Coroutine[Any, Any, int]) -> int:
+    """Run `main` until it ends, a signal comes or our parent ends; then it is cancelled, once.
+
+    So it can be told at any moment, also while it starts, and its end is never cut short.
+    """
     loop = asyncio.get_running_loop()
-    told = loop.create_future()
-
-    def tell(what: str) -> None:
-        if not told.done():
-            told.set_result(what)
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for sig in signals:
-        loop.add_signal_handler(sig, tell, sig.name)
+    task = loop.create_task(main)
     parent = loop.create_task(_parent_ended())
-    rest = [asyncio.ensure_future(o) for o in others]
-    try:
-        await asyncio.wait([told, parent, *rest], return_when=asyncio.FIRST_COMPLETED)
-        if told.done():
-            return str(told.result())
-        return "parent" if parent.done() else "ended"
-    finally:
-        for sig in signals:
-            loop.remove_signal_handler(sig)
-        for task in (parent, *rest):
+    told = False
+
+    def tell(*_: object) -> None:
+        nonlocal told
+        if not told:
+            told = True
             task.cancel()
-        await asyncio.wait([parent, *rest])
+
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(sig, tell)
+    parent.add_done_callback(tell)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        return 0
+    finally:
+        parent.remove_done_callback(tell)
+        parent.cancel()
+        await asyncio.wait([parent])
 
 
 async def _parent_ended() -> None:
-    while os.getppid() == _PARENT:  # noqa: ASYNC110 - nor has a parent
+    while os.getppid() == _PARENT:  # noqa: ASYNC110 - a process has no event
         await asyncio.sleep(_WATCH_SECONDS)
 
 

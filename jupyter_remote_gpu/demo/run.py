@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from ..errors import RemoteGPUError
-from .pod import NAME, DemoPod, told_to_end
+from .pod import NAME, DemoPod, until_told
 
 __all__ = ["serve"]
 
@@ -19,20 +18,18 @@ def serve(python: str | None = None) -> int:
     RemoteGPUError
         If it cannot be had.
     """
-    return asyncio.run(_serve(python))
+    return asyncio.run(until_told(_serve(python)))
 
 
 async def _serve(python: str | None) -> int:
-    async with DemoPod(python) as pod:
-        print(f"The demo pod is on: {pod.address}, its home is {pod.machine.home}")
-        print(f"Its kernels run in {pod.python}")
-        print(f"Connect with `jupyter remote-gpu connect {NAME}`, or `%gpu connect {NAME}`.")
-        print("In another terminal, `jupyter remote-gpu demo --cut 60` takes its network away for")
-        print("a minute. Ctrl-C switches it off.", flush=True)
-        why = await told_to_end(pod.ended())
-        if why == "ended":
-            raise RemoteGPUError(
-                f"The demo pod's sshd ended by itself. Its log: {pod.folder / 'sshd.log'}"
-            )
+    try:
+        async with DemoPod(python) as pod:
+            print(f"The demo pod is on: {pod.address}, its home is {pod.machine.home}")
+            print(f"Its kernels run in {pod.python}")
+            print(f"Connect with `jupyter remote-gpu connect {NAME}`, or `%gpu connect {NAME}`.")
+            print("In another terminal, `jupyter remote-gpu demo --cut 60` takes its network away")
+            print("for a minute. Ctrl-C switches it off.", flush=True)
+            await pod.watch()
+    finally:
         print("The demo pod is switched off.", file=sys.stderr, flush=True)
     return 0
