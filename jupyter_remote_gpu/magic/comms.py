@@ -75,9 +75,12 @@ class CommHub:
         self._kernel = kernel
         self._submit = submit
         self.open: dict[str, StandIn] = {}
+        self._merged: dict[str, int] = {}
         self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    def admit(self, message: Message, swap: tuple[bytes, bytes] | None = None) -> Message | None:
+    def admit(
+        self, message: Message, swap: tuple[bytes, bytes] | None = None, *, number: int
+    ) -> Message | None:
         """Take note of a comm message of the remote; None if it does not pass.
 
         Parameters
@@ -87,10 +90,12 @@ class CommHub:
         swap : (bytes, bytes), optional
             A cell's msg_id and the one to put in its place: an `ipywidgets.Output`
             catches by it, and an attached cell shows under another one.
+        number : int
+            Of the record: what the merged state of a reopened comm holds is left out.
         """
         content = message.parse()
         comm_id = content.get("comm_id")
-        if not isinstance(comm_id, str):
+        if not isinstance(comm_id, str) or number <= self._merged.get(comm_id, 0):
             return None
         if message.type == "comm_open":
             if not is_widget_target(content.get("target_name")):
@@ -112,19 +117,34 @@ class CommHub:
         state = data.get("state") if isinstance(data, dict) else None
         return isinstance(state, dict) and state.get("msg_id") in (msg_id, "")
 
-    def reopen(self, comms: Iterable[tuple[str, str, dict[str, Any], Sequence[bytes]]]) -> None:
+    def stop_capture(self, comm_ids: Iterable[str]) -> list[Message]:
+        """Messages with which these Outputs stop to catch what is shown."""
+        update = {"method": "update", "state": {"msg_id": ""}, "buffer_paths": []}
+        session = self._kernel.session.session
+        return [
+            new_message("comm_msg", {"comm_id": c, "data": update}, session=session)
+            for c in comm_ids
+            if c in self.open
+        ]
+
+    def reopen(
+        self, comms: Iterable[tuple[str, str, dict[str, Any], Sequence[bytes]]], upto: int
+    ) -> None:
         """Open stand-ins for comms of which the merged state is known, in their order.
 
         Parameters
         ----------
         comms : iterable of (comm_id, target_name, data, buffers)
             What a `comm_open` of each would hold now.
+        upto : int
+            The newest record that is merged in them.
         """
         sink = KernelSink(self._kernel, {})
         for comm_id, target, data, buffers in comms:
             if comm_id in self.open or not is_widget_target(target):
                 continue
             self._register(comm_id, target)
+            self._merged[comm_id] = upto
             content = {"comm_id": comm_id, "target_name": target, "data": data}
             session = self._kernel.session.session
             sink.emit(

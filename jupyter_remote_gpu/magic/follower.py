@@ -9,6 +9,7 @@ from typing import Any
 from ..client.aio import Channel
 from ..client.threaded import ThreadedChannel
 from ..errors import WireError, error_from_json
+from ..wire.compact import trim
 from ..wire.records import Record
 from .delivery import COMMS, deliver, take_news
 from .execution import Execution
@@ -57,9 +58,12 @@ class Follower:
         """Show what belongs to the execution, leave out the rest."""
         items: list[Item] = []
         execution, pacer = self.execution, self._remote.pacer
-        for record in records:
-            self._seen = record.last
+        for whole in records:
             try:
+                record = trim(whole, self._seen)
+                self._seen = max(self._seen, whole.last)
+                if record is None:
+                    continue
                 if record.channel == "keeper" and record.execution is None:
                     take_news(record, execution)
                 if record.execution != execution.id or execution.outcome is not None:
@@ -101,7 +105,7 @@ class Follower:
             execution.swap is not None and hub.toggles_capture(message, execution.swap[0].decode())
         ):
             return []  # the front ends have it
-        admitted = hub.admit(message, execution.swap)
+        admitted = hub.admit(message, execution.swap, number=record.last)
         return [] if admitted is None else [*execution.release_error(), (sink, admitted)]
 
     def _channel_ended(self, done: Future[None]) -> None:

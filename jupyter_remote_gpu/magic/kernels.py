@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..client.threaded import Face, ThreadedChannel
 from ..errors import RemoteGPUError, WireError, error_from_json
 from ..models import Outcome, PodState
+from ..wire.compact import closed_comms, trim
 from ..wire.records import Record
 from .comms import CommHub
 from .delivery import COMMS, deliver, take_news
@@ -97,12 +98,13 @@ class RemoteKernel:
         """Show what one read brought."""
         items: list[Item] = []
         for record in records:
-            self.seen = record.last
             try:
-                items = await self._take(record, items)
+                if (rest := trim(record, self.seen)) is not None:
+                    items += self._closed(record, rest)
+                    items = await self._take(rest, items)
             except WireError as e:  # one unreadable record costs no other one
-                for execution in self._waiting():
-                    execution.events.put(("trouble", str(e)))
+                self._tell(("trouble", str(e)))
+            self.seen = max(self.seen, record.last)
         await self.pacer.send(items)
         for execution in self._waiting():
             execution.due_questions(self.seen)
@@ -166,8 +168,17 @@ class RemoteKernel:
             return items
         return await deliver(self.pacer, record, execution, items)
 
+    def _closed(self, record: Record, rest: Record) -> list[Item]:
+        """Outputs whose capture began before our cursor and ended in what was superseded."""
+        if rest is record or rest.type != "superseded" or self.hub is None:
+            return []
+        sink = KernelSink(running_kernel(self.shell), {})
+        return [(sink, message) for message in self.hub.stop_capture(closed_comms(rest))]
+
     def _comm(self, record: Record, execution: Execution | None) -> list[Item]:
-        message = self.hub.admit(Message.of(record)) if self.hub is not None else None
+        if self.hub is None:
+            return []
+        message = self.hub.admit(Message.of(record), number=record.last)
         if message is None:
             return []
         if execution is not None:

@@ -2,23 +2,80 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import threading
 import time
 import uuid
 from collections import OrderedDict
+from concurrent.futures import Future
 from typing import Any
 
+from ..client.aio import Channel
+from ..client.comms import CommFold
+from ..client.threaded import ThreadedChannel
+from ..wire.records import Record
 from .execution import Execution
 from .kernels import RemoteKernel
 
-__all__ = ["clock", "joined_sentence"]
+__all__ = ["Reopening", "clock", "joined_sentence"]
 
+REOPEN_SECONDS = 5.0
+"""How long the first cell waits until the widgets of before are there."""
+
+log = logging.getLogger(__name__)
 NAMES_SECONDS = 2.0
 """How long a remote kernel may take to count its names before the cell goes on."""
 _COUNT_NAMES = (
     "len([n for n in get_ipython().user_ns if not n.startswith('_')"
     " and n not in get_ipython().user_ns_hidden])"
 )
+
+
+class Reopening:
+    """Reads a kernel's log from its beginning and opens stand-ins for the comms in it.
+
+    The log tells also while the kernel is busy, when nobody there would answer.
+    """
+
+    def __init__(self, remote: RemoteKernel) -> None:
+        self._remote = remote
+        self._fold = CommFold()
+        self._done = threading.Event()
+        channel = Channel(
+            pod=remote.pod,
+            kernel=remote.id,
+            identity=remote.identity,
+            client=uuid.uuid4().hex,
+            cursor=0,
+            on_batch=self._on_batch,
+            on_control=self._on_control,
+        )
+        self._channel = ThreadedChannel(channel, remote.face)
+        self._channel.done.add_done_callback(self._ended)
+
+    def wait(self) -> None:
+        """Wait until they are open, at most `REOPEN_SECONDS`; else it goes on behind."""
+        self._done.wait(REOPEN_SECONDS)
+
+    async def _on_batch(self, records: list[Record]) -> None:
+        for record in records:
+            self._fold.feed(record)
+        # Both readers run in one loop: what the kernel's own channel has not yet seen
+        # comes there later, and what is merged here is left out there.
+        if self._fold.cursor >= self._remote.seen and not self._done.is_set():
+            if self._remote.hub is not None:
+                self._remote.hub.reopen(self._fold.reopened(), self._fold.cursor)
+            self._done.set()
+            self._channel.close()
+
+    async def _on_control(self, message: dict[str, Any]) -> None:
+        """The kernel's own channel hears the same."""
+
+    def _ended(self, done: Future[None]) -> None:
+        self._done.set()
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.warning("the widgets of before could not be opened again: %s", error)
 
 
 def clock(started: object) -> str:

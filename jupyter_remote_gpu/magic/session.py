@@ -18,7 +18,7 @@ from .handles import Handle
 from .kernels import DOWN, RemoteKernel
 from .lookup import known_pods, last_pod_of
 from .pacing import Pacer
-from .reopen import clock, joined_sentence
+from .reopen import Reopening, clock, joined_sentence
 from .runner import Runner, refuse_if_down
 from .sink import KernelSink, choose_sink, running_kernel
 
@@ -139,7 +139,11 @@ class Session:
         remote = self.adopt(opened)
         if not opened.get("joined"):
             return remote, f"{said}this is a fresh one." if said else ""
-        return remote, joined_sentence(remote, self.pods().get(pod, {}))
+        widgets = Reopening(remote) if remote.hub is not None and remote.seen > 0 else None
+        sentence = joined_sentence(remote, self.pods().get(pod, {}))
+        if widgets is not None:
+            widgets.wait()
+        return remote, sentence
 
     def _open(self, pod: str, fresh: bool) -> dict[str, Any]:
         return self.face.request(
