@@ -1,0 +1,1 @@
+"""The laptop's process: local socket, lifetime, pods, mirrors and the snapshot."""

@@ -1,0 +1,192 @@
+"""The daemon's life: lock, socket, log, signals, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import _version
+from ..client.paths import data_folder, socket_path
+from ..errors import RemoteGPUError
+from . import logs, store
+from .channels import FaceChannel
+from .connection import FaceConnection
+from .control import ControlSession
+from .server import FaceServer
+from .snapshot import Snapshots
+
+if TYPE_CHECKING:
+    from .ops import Operations
+    from .pods import Pods
+
+LOCK_SECONDS = 10.0
+"""How long an ending daemon's lock is waited for."""
+IDLE_SECONDS = 60.0
+"""After so long without a face and without a wanted pod the daemon ends."""
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """Everything that one user's daemon holds.
+
+    Parameters
+    ----------
+    folder : Path
+        The data folder; it identifies the daemon.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started = time.time()
+        self.ending = asyncio.Event()
+        self.idle_seconds = float(os.environ.get("JUPYTER_REMOTE_GPU_IDLE", IDLE_SECONDS))
+        self._pods: Pods | None = None
+        self._ops: Operations | None = None
+        self._ready = asyncio.Event()
+        info = {"pid": os.getpid(), "version": _version.__version__, "started": self.started}
+        self.snapshots = Snapshots(lambda: self._pods.infos() if self._pods else [], info)
+        self.server = FaceServer(self._control, self._kernel)
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until told to end, or until nothing is wanted."""
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(sig, self.ending.set)
+        await self.server.start(listener)
+        loading = asyncio.create_task(self._load())
+        idle = asyncio.create_task(self._idle())
+        ending = asyncio.create_task(self.ending.wait())
+        try:
+            await asyncio.wait({loading, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+                await ending
+        finally:
+            log.info("ending")
+            for task in (loading, idle, ending):
+                task.cancel()
+            await asyncio.wait({loading, idle, ending})
+            await self.server.close()
+            self.snapshots.close()
+            if self._pods is not None:
+                await self._pods.close()
+
+    async def _load(self) -> None:
+        # asyncssh takes 0.4 s to import: faces are welcomed meanwhile.
+        await asyncio.to_thread(_import)
+        from .ops import Operations
+        from .pods import Pods
+
+        self._pods = Pods(self.folder, self.snapshots.changed)
+        await self._pods.load()
+        self._ops = Operations(self._pods, self.snapshots, self.ending.set)
+        self.snapshots.changed()
+        self._ready.set()
+        log.info("ready with %d pods", len(self._pods.entries))
+
+    async def _idle(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self.idle_seconds / 4))
+            if not self._ready.is_set() or self._pods is None:
+                continue
+            unused = time.monotonic() - self.server.idle_since
+            if not self.server.faces and not self._pods.wanted and unused > self.idle_seconds:
+                log.info("nothing was wanted for %.0f s", unused)
+                self.ending.set()
+
+    async def _control(self, connection: FaceConnection) -> None:
+        await ControlSession(connection, self, self.snapshots).serve()
+
+    async def perform(self, op: str, args: dict[str, object]) -> dict[str, object]:
+        """Do what a face asks, once everything is loaded."""
+        await self._ready.wait()
+        assert self._ops is not None
+        return await self._ops.perform(op, args)
+
+    async def _kernel(self, connection: FaceConnection) -> None:
+        await self._ready.wait()
+        assert self._pods is not None
+        hello = connection.hello
+        kernel = self._pods.kernel(str(hello["service"]).removeprefix("kernel:"))
+        await FaceChannel(connection, kernel.state, str(hello["client"])).serve()
+
+
+def _import() -> None:
+    from . import ops, pods  # noqa: F401
+
+
+def take_lock(folder: Path) -> int | None:
+    """Hold the daemon's lock; None when another daemon goes on holding it."""
+    fd = os.open(folder / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(fd)
+                return None
+            time.sleep(0.02)
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at `path`; call it only while holding the lock."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener
+
+
+def main(ready: int | None) -> int:
+    """Run the daemon; `ready` is a pipe that is told when faces can connect."""
+    try:
+        folder = data_folder()
+        path = socket_path(make=True)
+    except RemoteGPUError as e:
+        print(e, file=sys.stderr)
+        return 1
+    os.umask(0o077)
+    lock = take_lock(folder)
+    if lock is None:
+        print("another daemon holds the lock of this data folder", file=sys.stderr)
+        return 1
+    logs.set_up(folder / "daemon.log")
+    listener = listen(path)
+    root = Path(__file__).resolve().parents[2]
+    record = {
+        "pid": os.getpid(),
+        "socket": str(path),
+        "host": socket.gethostname(),
+        "python": sys.executable,
+        "root": str(root),
+    }
+    store.save(folder / "daemon.json", record)
+    log.info("daemon %s, Python %s", _version.__version__, sys.version.split()[0])
+    if ready is not None:
+        os.write(ready, b"ready\n")
+        os.close(ready)
+    try:
+        asyncio.run(Daemon(folder).run(listener))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        log.info("ended")
+        os.close(lock)
+    return 0

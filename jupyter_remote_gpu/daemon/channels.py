@@ -1,0 +1,150 @@
+"""A face that follows a kernel: the mirror from its cursor on, and its requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .. import _version
+from ..errors import BadInput, RemoteGPUError, WireError, error_to_json
+from ..wire import PROTOCOL
+from ..wire.frames import CONTROL, decode_control, encode_control
+from ..wire.records import RecordAssembler
+from .connection import FaceConnection
+
+if TYPE_CHECKING:
+    from .kernel_state import KernelState
+
+CHUNK = 256 << 10
+MAX_CONTROLS = 10_000
+MAX_REQUEST = 256 << 20
+
+
+class FaceChannel:
+    """One connection of service ``kernel:<id>``.
+
+    Attributes
+    ----------
+    client : str
+        The face's id: it has one channel a kernel, the newest.
+    """
+
+    def __init__(self, connection: FaceConnection, state: KernelState, client: str) -> None:
+        self.client = client
+        self._connection = connection
+        self._state = state
+        self._controls: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._refusal: RemoteGPUError | None = None
+
+    # -- what the kernel's side tells (never waits)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Queue a control message; it goes ahead of the records."""
+        self._controls.append(encode_control(message))
+        self._wake.set()
+        if len(self._controls) > MAX_CONTROLS:
+            self.drop()
+
+    def refuse(self, error: RemoteGPUError) -> None:
+        """End the channel with a reason."""
+        self._refusal = error
+        self._wake.set()
+
+    def drop(self) -> None:
+        """End the channel at once: the same client has come back."""
+        self._connection.abort()
+
+    # -- the connection
+
+    async def serve(self) -> None:
+        """Until the face goes away or is refused.
+
+        Raises
+        ------
+        WireError
+            With code ``identity`` or ``cursor`` when the hello does not fit the mirror.
+        """
+        hello, mirror = self._connection.hello, self._state.mirror
+        if hello.get("pod") not in (None, mirror.pod):
+            raise BadInput(f"kernel {mirror.id[:8]} is not on pod {hello.get('pod')!r:.80}")
+        if hello.get("identity") not in (None, mirror.identity):
+            raise WireError(
+                "The kernel's journal is another one than this cell began with.",
+                code="identity",
+                details={"identity": mirror.identity},
+            )
+        cursor = hello.get("cursor")
+        if not isinstance(cursor, int):
+            raise WireError("the hello has no cursor")
+        reader = mirror.reader(cursor)
+        await self._connection.send(
+            {
+                "type": "welcome",
+                "protocol": PROTOCOL,
+                "version": _version.__version__,
+                "identity": mirror.identity,
+                "next": mirror.last + 1,
+                "alive": self._state.alive,
+            }
+        )
+        self._state.attach(self)
+        mirror.watchers.add(self._wake.set)
+        receiving = asyncio.create_task(self._receive())
+        sending = asyncio.create_task(self._send(reader))
+        try:
+            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            mirror.watchers.discard(self._wake.set)
+            self._state.audience.detach(self)
+            for task in (receiving, sending):
+                task.cancel()
+            await asyncio.wait({receiving, sending})
+            reader.close()
+        for task in (receiving, sending):
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _send(self, reader: Any) -> None:
+        write = self._connection.write
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while True:
+                if self._controls:
+                    data = b"".join(self._controls)
+                    self._controls.clear()
+                    await write(data)
+                if self._refusal is not None:
+                    error = error_to_json(self._refusal)
+                    await self._connection.send({"type": "refused", "error": error})
+                    return
+                data = reader.read(CHUNK)
+                if not data:
+                    break
+                await write(data)
+
+    async def _receive(self) -> None:
+        assembler = RecordAssembler(MAX_REQUEST)
+        while frames := await self._connection.read():
+            for kind, payload in frames:
+                if kind == CONTROL:
+                    self._control(decode_control(payload))
+                elif (record := assembler.feed(kind, payload)) is not None:
+                    self._state.request(self.client, record)
+
+    def _control(self, message: dict[str, Any]) -> None:
+        kind, tag = message.get("type"), message.get("tag")
+        execution = message.get("execution")
+        if kind == "ping":
+            self.tell({"type": "pong", "tag": tag})
+        elif kind == "stop":
+            self._state.stop()
+        elif kind == "interrupt" and isinstance(tag, str):
+            if execution is not None and not isinstance(execution, str):
+                raise WireError("an interrupt names no execution")
+            self._state.interrupt(self.client, tag, execution)
+        elif kind != "pong":
+            raise WireError(f"a message of type {kind!r:.40} is not taken")

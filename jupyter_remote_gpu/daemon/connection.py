@@ -1,0 +1,78 @@
+"""One face's connection: frames in, bytes out, bounded when it does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from ..wire.frames import FrameDecoder, encode_control
+
+READ_BYTES = 256 << 10
+CLOSE_SECONDS = 1.0
+
+
+class FaceConnection:
+    """A Unix socket to a face.
+
+    Attributes
+    ----------
+    hello : dict
+        Its first message.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+        self._decoder = FrameDecoder()
+        self._early: list[tuple[int, bytes]] = []
+        self.hello: dict[str, Any] = {}
+
+    async def read(self) -> list[tuple[int, bytes]]:
+        """The frames of one read; empty at the end.
+
+        Raises
+        ------
+        WireError
+            For bytes that are not of this protocol.
+        """
+        if self._early:
+            frames, self._early = self._early, []
+            return frames
+        while True:
+            data = await self._reader.read(READ_BYTES)
+            if not data:
+                return []
+            frames = list(self._decoder.feed(data))
+            if frames:
+                return frames
+
+    async def first(self) -> tuple[int, bytes] | None:
+        """The first frame; what came with it is read next. None at the end."""
+        frames = await self.read()
+        if not frames:
+            return None
+        self._early = frames[1:]
+        return frames[0]
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a control message; waits while the face does not read."""
+        await self.write(encode_control(message))
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; waits while the face does not read."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def close(self) -> None:
+        """Close after what is queued was sent; a face that does not read is cut off."""
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            try:
+                await asyncio.wait_for(self.writer.wait_closed(), CLOSE_SECONDS)
+            except TimeoutError:
+                self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection at once; whoever reads or writes on it is told by an error."""
+        self.writer.transport.abort()

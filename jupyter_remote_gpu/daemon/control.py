@@ -1,0 +1,117 @@
+"""Service ``control``: requests answered by the table of ops, and snapshots as they change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any, Protocol
+
+from .. import _version
+from ..errors import BadInput, RemoteGPUError, WireError, error_to_json
+from ..wire import PROTOCOL
+from ..wire.frames import CONTROL, decode_control, encode_control
+from .connection import FaceConnection
+from .snapshot import Snapshots
+
+MAX_REQUESTS = 64
+log = logging.getLogger(__name__)
+
+
+class Ops(Protocol):
+    """What can be asked."""
+
+    async def perform(self, op: str, args: dict[str, Any]) -> dict[str, Any]: ...
+
+
+class ControlSession:
+    """One connection of service ``control``."""
+
+    def __init__(self, connection: FaceConnection, ops: Ops, snapshots: Snapshots) -> None:
+        self._connection = connection
+        self._ops = ops
+        self._snapshots = snapshots
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscription: asyncio.Task[None] | None = None
+        self._sending = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """Until the face goes away; what it asked for and waits is given up then.
+
+        Raises
+        ------
+        WireError
+            For a message that is not a request.
+        """
+        await self._connection.send(
+            {
+                "type": "welcome",
+                "protocol": PROTOCOL,
+                "version": _version.__version__,
+                "identity": None,
+                "next": 1,
+                "alive": True,
+                "pid": os.getpid(),
+            }
+        )
+        try:
+            while frames := await self._connection.read():
+                for kind, payload in frames:
+                    if kind != CONTROL:
+                        raise WireError("a record is not a request to the control service")
+                    self._take(decode_control(payload))
+        finally:
+            tasks = {*self._tasks, *([self._subscription] if self._subscription else [])}
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        number, op = message.pop("id", None), message.pop("op", None)
+        if not isinstance(number, int) or not isinstance(op, str):
+            raise WireError("a request has no id or no op")
+        if len(self._tasks) >= MAX_REQUESTS:
+            raise WireError(f"more than {MAX_REQUESTS} requests at once")
+        if op == "subscribe":
+            self._subscribe(message.get("revision"))
+        task = asyncio.create_task(self._answer(number, op, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, number: int, op: str, args: dict[str, Any]) -> None:
+        reply: dict[str, Any] = {"id": number, "ok": True}
+        try:
+            reply["result"] = {} if op == "subscribe" else await self._ops.perform(op, args)
+            data = encode_control(reply)
+        except RemoteGPUError as e:
+            data = encode_control({"id": number, "ok": False, "error": error_to_json(e)})
+        except Exception as e:
+            log.exception("op %s failed", op)
+            error = RemoteGPUError(
+                f"The daemon failed at {op} ({type(e).__name__}). Please report this with the "
+                "end of its log (`jupyter remote-gpu log`).",
+                code="internal",
+            )
+            data = encode_control({"id": number, "ok": False, "error": error_to_json(error)})
+        await self._write(data)
+
+    def _subscribe(self, revision: object) -> None:
+        if not isinstance(revision, int):
+            raise BadInput("subscribe needs a revision: 0 for the present snapshot")
+        if self._subscription is not None:
+            self._subscription.cancel()
+        self._subscription = asyncio.create_task(self._follow(revision))
+
+    async def _follow(self, revision: int) -> None:
+        while True:
+            revision, event = await self._snapshots.after(revision)
+            await self._write(event)
+
+    async def _write(self, data: bytes) -> None:
+        # One writer at a time: whoever waits for a face that does not read holds the others.
+        try:
+            async with self._sending:
+                await self._connection.write(data)
+        except (ConnectionError, BrokenPipeError):
+            self._connection.abort()  # the reader's side ends the session

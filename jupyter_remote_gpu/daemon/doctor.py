@@ -1,0 +1,84 @@
+"""``doctor``: what lies where on both sides, and how large."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import RemoteGPUError
+from ..models import PodState
+from .pods import PodEntry, Pods
+
+LIST_SECONDS = 20.0
+
+
+async def examine(pods: Pods) -> dict[str, Any]:
+    """Look at the laptop's files and ask each connected pod for its own."""
+    laptop = await asyncio.to_thread(_laptop, pods.folder)
+    laptop["mirrors"] = [
+        {
+            "kernel": k.state.id,
+            "pod": k.state.mirror.pod,
+            "notebook": k.state.mirror.info.get("notebook"),
+            "bytes": k.state.mirror.log.size,
+            "last": k.state.mirror.last,
+            "trouble": k.state.mirror.log.trouble,
+        }
+        for k in pods.kernels.values()
+    ]
+    found = await asyncio.gather(*(_pod(e) for e in pods.entries.values()))
+    return {"laptop": laptop, "pods": dict(zip(pods.entries, found, strict=True))}
+
+
+def _laptop(folder: Path) -> dict[str, Any]:
+    files = {}
+    damaged = []
+    for path in sorted(folder.iterdir()):
+        files[path.name] = _size(path)
+        if ".damaged-" in path.name:
+            damaged.append(path.name)
+    mirrors = folder / "mirrors"
+    if mirrors.is_dir():
+        damaged += [f"mirrors/{p.name}" for p in mirrors.iterdir() if ".damaged-" in p.name]
+    return {
+        "folder": str(folder),
+        "python": sys.executable,
+        "pid": os.getpid(),
+        "files": files,
+        "damaged": damaged,
+        "free": shutil.disk_usage(folder).free,
+    }
+
+
+def _size(path: Path) -> int:
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    total = 0
+    for parent, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except FileNotFoundError:
+                continue  # written anew in this moment
+    return total
+
+
+async def _pod(entry: PodEntry) -> dict[str, Any]:
+    status = entry.link.status
+    found: dict[str, Any] = {
+        "state": str(status.state),
+        "reason": status.reason,
+        "address": entry.pod.address,
+        "probe": entry.link.probe,
+    }
+    if status.state is PodState.CONNECTED:
+        try:
+            answer = await entry.link.run("list", {}, LIST_SECONDS)
+            found["kernels"] = answer.get("kernels")
+        except RemoteGPUError as e:
+            found["error"] = str(e)
+    return found

@@ -1,0 +1,170 @@
+"""What each cell became: folded from the keeper's own records of a mirror."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..models import ExecutionInfo
+from ..wire.frames import BEGIN, END, HEAD, WHOLE, FrameDecoder
+from ..wire.log import Log
+from ..wire.records import RANGE, Record, RecordAssembler, check_id
+from . import store
+
+CODE_CHARS = 2000
+"""How much of a cell's code is kept here; all of it is in the mirror."""
+OLD_CODE_CHARS = 120
+RECENT = 50
+_FIELDS = frozenset(ExecutionInfo.__dataclass_fields__)
+
+
+class Executions:
+    """Folds records that come in order; each number is folded once.
+
+    Attributes
+    ----------
+    last : int
+        Everything up to this record is folded in.
+    died : dict or None
+        The content of the kernel's ``died`` record.
+    started : dict or None
+        The content of its ``started`` record.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.all: dict[str, ExecutionInfo] = {}
+        self.open: dict[str, ExecutionInfo] = {}
+        self.died: dict[str, Any] | None = None
+        self.started: dict[str, Any] | None = None
+        self._assembler: RecordAssembler | None = None
+        self._arriving = 0
+
+    def feed(self, kind: int, raw: bytes) -> bool:
+        """Fold one frame in; whether it told something new about an execution.
+
+        Raises
+        ------
+        WireError
+            If a record of the keeper's own is not of the protocol.
+        """
+        if kind in (WHOLE, BEGIN):
+            _, last, size = RANGE.unpack_from(raw, HEAD.size)
+            at = HEAD.size + RANGE.size
+            # Only the keeper's own records are unpacked: one in thousands in a flood.
+            ours = last > self.last and b'"channel":"keeper"' in raw[at : at + min(size, 200)]
+            self._assembler = RecordAssembler() if ours else None
+            self._arriving = last
+        record = None
+        if self._assembler is not None:
+            record = self._assembler.feed(kind, raw[HEAD.size :])
+        if kind in (WHOLE, END):
+            self.last = max(self.last, self._arriving)
+        return record is not None and self._fold(record)
+
+    def rollback(self) -> None:
+        """Forget the frames of an incomplete record."""
+        self._assembler = None
+        self._arriving = 0
+
+    def _fold(self, record: Record) -> bool:
+        kind = record.type
+        if kind not in ("started", "request", "running", "ended", "died"):
+            return False
+        content = record.content
+        if kind == "started":
+            self.started = content
+        elif kind == "died":
+            self.died = content
+        elif content.get("execution") is not None:
+            self._execution(kind, check_id(content["execution"], "an execution's id"), record)
+        return True
+
+    def _execution(self, kind: str, name: str, record: Record) -> None:
+        content = record.content
+        info = self.all.get(name)
+        if kind == "request":
+            if info is None and content.get("type") == "execute_request":
+                info = ExecutionInfo(
+                    id=name,
+                    client=str(content.get("client")),
+                    first=record.first,
+                    last=record.last,
+                    code=str(content.get("code", ""))[:CODE_CHARS],
+                    meta=dict(content.get("meta") or {}),
+                    requested=content.get("time"),
+                )
+                self.all[name] = self.open[name] = info
+                if len(self.all) > RECENT:
+                    older = self.all[list(self.all)[-RECENT - 1]]
+                    older.code = older.code[:OLD_CODE_CHARS]
+            return
+        if info is None:
+            return  # its request fell into a gap
+        info.last = record.last
+        if kind == "running":
+            info.started = content.get("time")
+        elif kind == "ended":
+            info.ended = content.get("time")
+            info.outcome = str(content.get("outcome"))
+            info.count = content.get("count")
+            self.open.pop(name, None)
+
+    def recent(self, count: int = RECENT) -> list[ExecutionInfo]:
+        """The newest executions, oldest first; open ones have the log's end as their last."""
+        infos = list(self.all.values())[-count:]
+        for info in infos:
+            if info.id in self.open and info.started is not None:
+                info.last = self.last
+        return infos
+
+    def running(self) -> str | None:
+        """The execution that the kernel works on."""
+        return next((n for n, info in self.open.items() if info.started is not None), None)
+
+    def catch_up(self, log: Log) -> None:
+        """Fold in what the log has beyond `last` (blocks for as long as reading takes)."""
+        reader = log.reader(min(self.last, log.last))
+        try:
+            decoder = FrameDecoder()
+            while data := reader.read():
+                for kind, raw in decoder.feed_raw(data):
+                    self.feed(kind, raw)
+        finally:
+            reader.close()
+
+    # -- checkpoint: so that a restart does not read gigabytes
+
+    def save(self, path: Path, identity: str | None) -> None:
+        """Write what is folded so far."""
+        store.save(
+            path,
+            {
+                "identity": identity,
+                "last": self.last,
+                "died": self.died,
+                "started": self.started,
+                "executions": [asdict(e) for e in self.all.values()],
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path, identity: str | None, log_last: int) -> Executions:
+        """What was saved; empty when it is missing, damaged, or of another log."""
+        self = cls()
+        data = store.load(path)
+        last = data.get("last")
+        if data.get("identity") != identity or not isinstance(last, int) or last > log_last:
+            return self
+        try:
+            for item in data["executions"]:
+                info = ExecutionInfo(**{k: v for k, v in item.items() if k in _FIELDS})
+                self.all[info.id] = info
+                if info.outcome is None:
+                    self.open[info.id] = info
+        except (KeyError, TypeError, AttributeError):
+            return cls()
+        self.last = last
+        self.died, self.started = data.get("died"), data.get("started")
+        return self

@@ -1,0 +1,258 @@
+"""Keeps one kernel's mirror up to date and hands requests to its keeper, over bridges."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any, Protocol
+
+from .. import _version
+from ..errors import RemoteGPUError, TransportError, WireError, error_from_json
+from ..wire import PROTOCOL
+from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
+from .kernel_state import KernelState
+
+READ_BYTES = 256 << 10
+LINGER_SECONDS = 10.0
+"""How long a bridge stays after nobody wants it."""
+PING_SECONDS = 5.0
+SILENT_SECONDS = 15.0
+"""A keeper that says nothing for so long, though it was asked, is not reached any more."""
+HELLO_SECONDS = 20.0
+RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 5.0)
+log = logging.getLogger(__name__)
+
+
+class Bridge(Protocol):
+    """A byte stream to a service on the pod, as `link` opens it."""
+
+    info: dict[str, Any]
+
+    async def read(self, size: int = ...) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    async def drain(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Opener(Protocol):
+    """The part of a pod's link that is needed here."""
+
+    async def open_bridge(self, spec: dict[str, Any] | None = None) -> Bridge: ...
+
+
+class KernelLink:
+    """One kernel: connected to its keeper while somebody or something wants it.
+
+    Parameters
+    ----------
+    state : KernelState
+        Mirror, outbox and readers of the kernel.
+    laptop : str
+        This laptop's id: the keeper's client.
+    """
+
+    def __init__(self, state: KernelState, laptop: str) -> None:
+        self.state = state
+        self._laptop = laptop
+        self._link: Opener | None = None
+        self._kick = asyncio.Event()
+        self._adopted: Bridge | None = None
+        self._bridge: Bridge | None = None
+        self._heard = 0.0
+        self._greeted = asyncio.Event()
+        self._task = asyncio.create_task(self._run(), name=f"kernel {state.id}")
+        state.on_need = self._kick.set
+        state.send = self._send
+
+    # -- from the pod's side
+
+    def connected(self, link: Opener | None) -> None:
+        """The pod is connected (`link`) or not (None)."""
+        if link is not None and self._link is None:
+            self.state.synced = self.state.mirror.finished
+            self.state.clear_fault()
+        self._link = link
+        self._kick.set()
+
+    def adopt(self, bridge: Bridge) -> None:
+        """Use a bridge that `start` opened."""
+        self._adopted = bridge
+        self._kick.set()
+
+    async def alive(self, timeout: float) -> bool:
+        """Ask the pod whether the kernel lives; waits for the keeper's welcome.
+
+        Raises
+        ------
+        TransportError
+            If there was no answer within `timeout` seconds.
+        RemoteGPUError
+            If the pod does not serve this kernel.
+        """
+        state = self.state
+        if state.mirror.executions.died is not None:
+            return False
+        state.clear_fault(gone=True)
+        if not self._greeted.is_set():
+            state.synced = False
+        self._kick.set()
+        answered = asyncio.ensure_future(self._greeted.wait())
+        failed = asyncio.ensure_future(state.faulty.wait())
+        try:
+            await asyncio.wait(
+                {answered, failed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            answered.cancel()
+            failed.cancel()
+        if state.fault is not None:
+            raise state.fault
+        if not self._greeted.is_set():
+            raise TransportError("The pod does not answer: wait until it is connected again.")
+        return state.alive is True
+
+    async def close(self) -> None:
+        """Let go of the pod; the kernel runs on."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self.state.close()
+
+    # -- the task
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._kick.clear()
+            if self._adopted is None and (self._link is None or not self.state.wanted):
+                await self._kick.wait()
+                continue
+            try:
+                await self._once()
+                failures = 0
+                continue
+            except RemoteGPUError as e:
+                if not isinstance(e, TransportError) and self.state.refused(e):
+                    continue
+                log.warning("bridge to kernel %s: %s", self.state.id, e)
+            except (OSError, TimeoutError) as e:
+                log.warning("bridge to kernel %s: %s %s", self.state.id, type(e).__name__, e)
+            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+            failures += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._kick.wait(), pause)
+
+    async def _once(self) -> None:
+        """One bridge, from hello to its end."""
+        bridge, self._adopted = self._adopted, None
+        if bridge is None:
+            assert self._link is not None
+            bridge = await self._link.open_bridge(None)
+        side = asyncio.create_task(self._watch(bridge))
+        try:
+            await self._talk(bridge)
+        finally:
+            self._bridge = None
+            self._greeted.clear()
+            self.state.unbridged()
+            side.cancel()
+            await bridge.close()
+            await asyncio.wait([side])
+
+    async def _talk(self, bridge: Bridge) -> None:
+        mirror = self.state.mirror
+        bridge.write(
+            encode_control(
+                {
+                    "service": f"kernel:{self.state.id}",
+                    "protocol": PROTOCOL,
+                    "version": _version.__version__,
+                    "client": self._laptop,
+                    "identity": mirror.identity,
+                    "cursor": mirror.last,
+                }
+            )
+        )
+        decoder = FrameDecoder(verify=True)
+        self._heard = time.monotonic()
+        while True:
+            data = await bridge.read(READ_BYTES)
+            if not data:
+                return
+            self._heard = time.monotonic()
+            records: list[tuple[int, bytes]] = []
+            for kind, raw in decoder.feed_raw(data):
+                if kind != CONTROL:
+                    records.append((kind, raw))
+                    continue
+                message = decode_control(raw[9:])
+                if message.get("type") == "refused":
+                    raise error_from_json(message.get("error"))
+                if self._bridge is None:
+                    self._welcome(bridge, message)
+                else:
+                    self.state.told(message)
+            if records:
+                if self._bridge is None:
+                    raise WireError("the pod sent records before its welcome")
+                self.state.append(records)
+                if self.state.mirror.log.congested:
+                    await self.state.mirror.until_room()
+
+    def _welcome(self, bridge: Bridge, message: dict[str, Any]) -> None:
+        if message.get("type") != "welcome" or not isinstance(message.get("next"), int):
+            raise WireError("the pod's first answer is not a welcome")
+        if message.get("protocol") != PROTOCOL:
+            raise WireError(
+                f"The kernel's keeper speaks protocol {message.get('protocol')!r}, this laptop "
+                f"{PROTOCOL}: use the version of jupyter-remote-gpu that started it.",
+                code="version",
+            )
+        self.state.greeted(message)
+        self._bridge = bridge
+        for frame in [*self.state.outbox.everything(), self._faces_frame()]:
+            bridge.write(frame)
+        self._greeted.set()
+
+    def _send(self, frame: bytes) -> bool:
+        """Write to the keeper now; False when there is no bridge (it is sent later)."""
+        if self._bridge is None:
+            return False
+        self._bridge.write(frame)
+        return True
+
+    def _faces_frame(self) -> bytes:
+        return encode_control({"type": "faces", "count": len(self.state.audience.channels)})
+
+    async def _watch(self, bridge: Bridge) -> None:
+        """Close the bridge when nobody wants it, or when the keeper is not reached any more."""
+        started = time.monotonic()
+        faces, unwanted, asked = len(self.state.audience.channels), 0.0, 0.0
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            if self._bridge is None:
+                if now - started > HELLO_SECONDS:
+                    log.warning("kernel %s: no welcome within %g s", self.state.id, HELLO_SECONDS)
+                    await bridge.close()
+                continue
+            if faces != len(self.state.audience.channels):
+                faces = len(self.state.audience.channels)
+                bridge.write(self._faces_frame())
+            silent, congested = now - self._heard, self.state.mirror.log.congested
+            if silent < PING_SECONDS:
+                asked = 0.0
+            elif not asked:
+                asked = now
+                bridge.write(encode_control({"type": "ping", "tag": "alive"}))
+            elif now - asked > SILENT_SECONDS - PING_SECONDS and not congested:
+                log.warning("kernel %s: silent for %.0f s", self.state.id, silent)
+                await bridge.close()
+                continue
+            if self.state.wanted:
+                unwanted = 0.0
+            elif not unwanted:
+                unwanted = now
+            elif now - unwanted > LINGER_SECONDS:
+                await bridge.close()

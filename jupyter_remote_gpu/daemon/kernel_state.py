@@ -1,0 +1,292 @@
+"""What the daemon holds of one kernel: mirror, outbox, readers, and how it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..client.paths import set_aside
+from ..errors import NotFound, RemoteGPUError, WireError
+from ..models import PodState
+from ..wire.frames import encode_control
+from ..wire.records import Record, is_id
+from . import sentences
+from .audience import Audience
+from .channels import FaceChannel
+from .mirror import Mirror
+from .outbox import Outbox, check_request, interrupt_frame
+from .sentences import GONE
+
+_GOING = {PodState.CONNECTING, PodState.PREPARING, PodState.CONNECTED, PodState.RECONNECTING}
+log = logging.getLogger(__name__)
+
+
+class KernelState:
+    """One kernel's data, and the rules by which requests and news pass through.
+
+    Parameters
+    ----------
+    mirror : Mirror
+    on_change : callable
+        Called when the snapshot would differ (True) or only record numbers moved (False).
+
+    Attributes
+    ----------
+    alive : bool or None
+        None while nobody knows.
+    synced : bool
+        Since the pod was connected the mirror has once been as long as the journal.
+    """
+
+    def __init__(self, mirror: Mirror, on_change: Callable[[bool], None]) -> None:
+        self.mirror = mirror
+        self.id = mirror.id
+        self.outbox = Outbox()
+        self.audience = Audience()
+        self.alive: bool | None = False if mirror.executions.died is not None else None
+        self.synced = mirror.finished
+        self.faulty = asyncio.Event()
+        self.send: Callable[[bytes], bool] = lambda frame: False
+        self.on_need: Callable[[], None] = lambda: None
+        self._on_change = on_change
+        self._next = 0
+        self._bridged = False
+        self._writing: asyncio.Task[None] | None = None
+        if mirror.info.get("gone"):
+            self._set_fault(NotFound(str(mirror.info["gone"]), code=GONE))
+
+    @property
+    def fault(self) -> RemoteGPUError | None:
+        """Why the pod does not serve this kernel; not tried again by itself."""
+        return self.audience.fault
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a bridge should be open while the pod is connected."""
+        if self.fault is not None or self.mirror.identity is None:
+            return False
+        if not self.outbox.empty or not self.synced:
+            return True
+        following = bool(self.audience.channels or self.mirror.executions.open)
+        return following and not self.mirror.finished
+
+    # -- the link's side
+
+    def greeted(self, welcome: dict[str, Any]) -> None:
+        """The keeper (or its journal's reader) has welcomed us.
+
+        Raises
+        ------
+        WireError
+            If it names no identity, or another one than asked for.
+        """
+        identity = welcome.get("identity")
+        if not is_id(identity) or self.mirror.identity not in (None, identity):
+            raise WireError("the pod's welcome names a journal that was not asked for")
+        self.mirror.note(identity=identity)
+        if isinstance(welcome.get("started"), (int, float)):
+            self.mirror.note(started=welcome["started"])
+        self.alive = bool(welcome.get("alive"))
+        if not self.alive:
+            self.outbox.stop = False
+        self._next = int(welcome["next"])
+        self._bridged = True
+        self.audience.trouble("pod", welcome.get("trouble"))
+        self._check_synced()
+        self._on_change(True)
+
+    def unbridged(self) -> None:
+        """The bridge is gone: what is incomplete is dropped, requests wait."""
+        self._bridged = False
+        self.mirror.rollback()
+
+    def append(self, frames: list[tuple[int, bytes]]) -> None:
+        """Take record frames from the pod into the mirror and wake who reads.
+
+        Raises
+        ------
+        WireError
+            If they do not continue it.
+        """
+        told = self.mirror.append(frames)
+        if self.mirror.log.trouble is not None:
+            self._laptop_full()
+        if told:
+            folded = self.mirror.executions
+            if folded.died is not None:
+                self.alive = False
+                self.outbox.stop = False
+            if folded.started and not self.mirror.info.get("display_name"):
+                self.mirror.note(display_name=str(folded.started.get("display_name", "")))
+        self._check_synced()
+        self._on_change(told)
+
+    def told(self, message: dict[str, Any]) -> None:
+        """Pass a control message of the keeper's on to whom it concerns."""
+        kind = message.get("type")
+        if kind in ("ack", "rejected"):
+            self.outbox.done(message.get("client"), message.get("number"))
+            self.audience.tell(message.get("client"), message)
+            self._on_change(True)
+        elif kind == "interrupted":
+            origin = self.outbox.interrupts.pop(str(message.get("tag")), None)
+            if origin is not None:
+                self.audience.tell(origin[0], message)
+        elif kind == "trouble":
+            self.audience.trouble("pod", message.get("message"))
+
+    def refused(self, error: RemoteGPUError) -> bool:
+        """The bridge cannot serve this kernel; whether that stays so (True) or may pass."""
+        if error.code == "keeper-stuck":
+            return False
+        if error.code == "identity" and is_id(error.details.get("identity")):
+            self._start_anew(str(error.details["identity"]))
+            return True
+        error = sentences.gone(self.id, error) or error
+        log.error("kernel %s: %s", self.id, error)
+        if error.code == GONE:
+            self.alive = False
+            self.mirror.note(gone=str(error))
+        self.synced = True
+        self._set_fault(error)
+        for key in self.outbox.take_all():
+            self.audience.reject(*key, error)
+        self.outbox.stop = False
+        self._void_interrupts()
+        self.audience.tell_link()
+        self._on_change(True)
+        return True
+
+    def _set_fault(self, error: RemoteGPUError) -> None:
+        self.audience.fault = error
+        self.faulty.set()
+
+    def clear_fault(self, gone: bool = False) -> None:
+        """What failed may be tried again; with `gone` also a kernel that was not there."""
+        if self.fault is not None and (gone or self.fault.code != GONE):
+            self.mirror.note(gone=None)
+            self.audience.fault = None
+            self.faulty.clear()
+
+    def pod_is(self, state: PodState, reason: str | None, since: float) -> None:
+        """The pod's state changed."""
+        before = (self.audience.state, self.audience.reason)
+        self.audience.state, self.audience.reason, self.audience.since = state, reason, since
+        if state is not PodState.CONNECTED and self.alive:
+            self.alive = None
+        if state not in _GOING:
+            error = sentences.not_connected(self.mirror.pod, self.audience)
+            for key in self.outbox.take_unsent():
+                self.audience.reject(*key, error)
+            self._void_interrupts()
+        if before != (state, reason):
+            self.audience.tell_link()
+
+    def _start_anew(self, identity: str) -> None:
+        old = self.mirror
+        old.close()
+        aside = set_aside(old.folder)
+        log.warning("kernel %s has another journal: the old mirror is now %s", self.id, aside.name)
+        info = {**old.info, "identity": identity}
+        self.mirror = Mirror(old.folder)
+        self.mirror.note(**info)
+        self.synced = False
+        error = sentences.other_journal(identity)
+        for key in self.outbox.take_all():
+            self.audience.reject(*key, error)
+        self.audience.refuse_all(error)
+
+    def _check_synced(self) -> None:
+        if not self.synced and self._bridged and self.mirror.last + 1 >= self._next:
+            self.synced = True
+
+    # -- the faces' side
+
+    def attach(self, channel: FaceChannel) -> None:
+        """A face reads."""
+        self.audience.attach(channel)
+        self.on_need()
+
+    def request(self, client: str, record: Record) -> None:
+        """Hand a face's request over, or reject it with the reason.
+
+        Raises
+        ------
+        WireError
+            If no keeper would take it.
+        """
+        check_request(record, client)
+        error, data = self._cannot(), None
+        if error is None:
+            try:
+                data = self.outbox.add(client, record)
+            except RemoteGPUError as e:
+                error = e
+        if error is not None:
+            self.audience.reject(client, record.first, error)
+            return
+        if data is not None and self.send(data):
+            self.outbox.sent(client, record.first)
+        self.on_need()
+        self._on_change(True)
+
+    def interrupt(self, client: str, tag: str, execution: str | None) -> None:
+        """Pass an interrupt on now, or when the link is back."""
+        if self._cannot() is not None:
+            self.audience.tell(client, {"type": "interrupted", "tag": tag, "done": False})
+            return
+        self.send(interrupt_frame(tag, execution))
+        if execution is None:
+            # Sent later or again, "whatever runs" may only be what runs now.
+            execution = self.mirror.executions.running()
+        self.outbox.interrupts[tag] = (client, execution)
+        self.on_need()
+
+    def stop(self) -> None:
+        """End the kernel, now or when the link is back."""
+        if self.alive is not False and self.fault is None:
+            self.outbox.stop = True
+            self.send(encode_control({"type": "stop"}))
+            self.on_need()
+
+    def _cannot(self) -> RemoteGPUError | None:
+        """Why a request cannot be handed over."""
+        if self.mirror.executions.died is not None:
+            return sentences.ended()
+        if self.fault is not None:
+            return self.fault
+        return (
+            None
+            if self.audience.state in _GOING
+            else sentences.not_connected(self.mirror.pod, self.audience)
+        )
+
+    def _void_interrupts(self) -> None:
+        for tag, (client, _) in self.outbox.interrupts.items():
+            self.audience.tell(client, {"type": "interrupted", "tag": tag, "done": False})
+        self.outbox.interrupts.clear()
+
+    # -- the laptop's disk
+
+    def _laptop_full(self) -> None:
+        self.audience.trouble(
+            "laptop",
+            f"The laptop's disk takes nothing ({self.mirror.log.trouble}). What the pod says "
+            "is kept in memory and on the pod; make room.",
+        )
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._until_written())
+
+    async def _until_written(self) -> None:
+        await self.mirror.until_written()
+        self.mirror.wake()
+        self.audience.trouble("laptop", None)
+
+    async def close(self) -> None:
+        """Write down what is known."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+        self.mirror.close()

@@ -1,0 +1,202 @@
+"""The laptop's copy of one kernel's journal, and what is known about that kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..client.paths import set_aside
+from ..errors import WireError
+from ..wire.frames import BEGIN, HEAD, WHOLE
+from ..wire.log import RETRY_SECONDS, Log
+from ..wire.reader import LogReader
+from ..wire.records import RANGE, is_id
+from . import store
+from .executions import Executions
+
+CHECKPOINT_BYTES = 16 << 20
+"""After so many bytes the fold of executions is written down again."""
+_STRANGE_ID = re.compile(rb'"(?:execution|client)":(?!null|"[0-9a-f]{32}")')
+log = logging.getLogger(__name__)
+
+
+class Mirror:
+    """One kernel's log on the laptop; survives pod, link and daemon.
+
+    Parameters
+    ----------
+    folder : Path
+        ``mirrors/<kernel id>``; opening it reads the newest segment, so do it in a thread.
+
+    Attributes
+    ----------
+    info : dict
+        ``pod``, ``identity`` (None until the pod told), ``display_name``, ``started``, ``cwd``,
+        ``notebook``, ``start`` (what the pod was asked to start).
+    watchers : set of callables
+        Called after each append, in the loop; they must be quick.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = folder.name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.info: dict[str, Any] = store.load(folder / "kernel.json")
+        self.watchers: set[Callable[[], None]] = set()
+        self.log = Log(folder / "log")
+        self.executions = Executions.load(folder / "executions.json", self.identity, self.log.last)
+        self._unsaved = 0
+        self._partial = False
+        try:
+            self.executions.catch_up(self.log)
+        except WireError:
+            self.log.close()
+            raise
+
+    @property
+    def identity(self) -> str | None:
+        value = self.info.get("identity")
+        return value if is_id(value) else None
+
+    @property
+    def pod(self) -> str:
+        return str(self.info.get("pod", ""))
+
+    @property
+    def last(self) -> int:
+        """Number of the newest whole record."""
+        return self.log.last
+
+    @property
+    def finished(self) -> bool:
+        """The kernel is gone and all that it said is here."""
+        return self.executions.died is not None and not self.executions.open
+
+    def note(self, **info: Any) -> None:
+        """Change what is known about the kernel, on disk."""
+        if any(self.info.get(k, ...) != v for k, v in info.items()):
+            self.info.update(info)
+            store.save(self.folder / "kernel.json", self.info)
+
+    # -- writing: the bytes of the journal, as they come
+
+    def append(self, frames: list[tuple[int, bytes]]) -> bool:
+        """Copy record frames; whether an execution or the kernel changed by them.
+
+        Runs of whole records are written at once. What was written before a bad frame stays.
+
+        Raises
+        ------
+        WireError
+            If they do not continue the log.
+        """
+        before = self.log.last
+        told = False
+        run: list[bytes] = []
+        first = last = 0
+        try:
+            for kind, raw in frames:
+                if kind != WHOLE or self._partial:
+                    self._write(run, first, last)
+                    run = []
+                    done = self.log.append_frame(kind, raw)
+                    self._partial = not done
+                else:
+                    if len(raw) < HEAD.size + RANGE.size:
+                        raise WireError("a record is shorter than its head")
+                    a, b, _ = RANGE.unpack_from(raw, HEAD.size)
+                    expected = (last if run else self.log.last) + 1
+                    if not a <= expected <= b:
+                        raise WireError(f"record {a}..{b} does not follow {expected - 1}")
+                    first, last = (first if run else a), b
+                    run.append(raw)
+                if kind in (WHOLE, BEGIN):
+                    _check_ids(raw)
+                told = self.executions.feed(kind, raw) or told
+        finally:
+            self._write(run, first, last)
+            self._unsaved += sum(len(raw) for _, raw in frames)
+            if self._unsaved > CHECKPOINT_BYTES:
+                self.save()
+            if self.log.last != before:
+                self.wake()
+        return told
+
+    def _write(self, run: list[bytes], first: int, last: int) -> None:
+        if run:
+            self.log.append(b"".join(run), first, last)
+
+    def rollback(self) -> None:
+        """Drop the incomplete record at the end: its link was cut."""
+        self.log.rollback()
+        self.executions.rollback()
+        self._partial = False
+
+    def wake(self) -> None:
+        """Tell readers that there is more."""
+        for watcher in list(self.watchers):
+            watcher()
+
+    async def until_written(self) -> None:
+        """Wait until the disk takes what is in memory (it was full)."""
+        while not self.log.retry():  # noqa: ASYNC110 (a disk sends no event)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def until_room(self) -> None:
+        """Wait until more may be appended: with a full disk only so much is kept in memory."""
+        while self.log.congested:
+            self.log.retry()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def reader(self, cursor: int) -> LogReader:
+        """See `Log.reader`."""
+        return self.log.reader(cursor)
+
+    def save(self) -> None:
+        """Write down the fold, so that the next daemon reads only what follows."""
+        self._unsaved = 0
+        self.executions.save(self.folder / "executions.json", self.identity)
+
+    def close(self) -> None:
+        """Write down and close."""
+        self.rollback()
+        self.log.retry(force=True)
+        if self._unsaved:
+            self.save()
+        self.log.close()
+
+
+def _check_ids(raw: bytes) -> None:
+    """Raise `WireError` for an id from the pod that is not 32 hex digits (it may become a path)."""
+    _, _, size = RANGE.unpack_from(raw, HEAD.size)
+    at = HEAD.size + RANGE.size
+    found = _STRANGE_ID.search(raw, at, min(at + size, len(raw)))
+    if found is not None:
+        text = raw[found.end() : found.end() + 40]
+        raise WireError(f"the pod sent an id that is not one of 32 hex digits: {text!r}")
+
+
+def load_mirrors(folder: Path) -> list[Mirror]:
+    """All mirrors in `folder`; one that is damaged is set aside and logged (blocks)."""
+    mirrors = []
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in sorted(folder.iterdir()):
+        if not is_id(path.name) or not path.is_dir():
+            continue
+        try:
+            mirror = Mirror(path)
+        except (WireError, OSError, ValueError) as e:
+            log.error(
+                "the mirror %s cannot be used (%s): set aside as %s", path, e, set_aside(path)
+            )
+            continue
+        if not mirror.pod or (mirror.last and mirror.identity is None):
+            mirror.close()
+            log.error("nobody knows whose mirror %s is: set aside as %s", path, set_aside(path))
+            continue
+        mirrors.append(mirror)
+    return mirrors

@@ -1,0 +1,200 @@
+"""``kernel.open``: the kernel that a notebook is bound to, or a new one on the pod."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from ..errors import (
+    BadInput,
+    NotConnected,
+    NotFound,
+    PodError,
+    RemoteGPUError,
+    TransportError,
+    WireError,
+)
+from ..models import PodState
+from ..wire.records import is_id
+from .kernel_link import KernelLink
+from .pods import PodEntry, Pods
+
+CONNECT_SECONDS = 24 * 3600.0
+"""How long an opening waits for a pod that reconnects; the face has a shorter limit."""
+ALIVE_SECONDS = 20.0
+log = logging.getLogger(__name__)
+
+
+class Opener:
+    """Finds or starts kernels; one opening of a notebook at a time."""
+
+    def __init__(self, pods: Pods) -> None:
+        self._pods = pods
+        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def open(
+        self,
+        pod: str,
+        *,
+        notebook: str | None,
+        local_kernel: str | None,
+        folder: str,
+        fresh: bool,
+    ) -> dict[str, Any]:
+        """The bound kernel if it lives, else a new one.
+
+        Parameters
+        ----------
+        notebook, local_kernel : str, optional
+            What the kernel is bound to; the local kernel's id is tried first.
+        folder : str
+            Absolute path of the notebook's folder on the laptop.
+        fresh : bool
+            Start a new kernel and move the binding to it. The old one runs on.
+
+        Raises
+        ------
+        NotConnected
+            If the pod is not connected and will not be by itself.
+        """
+        if not os.path.isabs(folder):
+            raise BadInput(f"the notebook's folder {folder!r:.200} is not an absolute path")
+        entry = self._pods.entry(pod)
+        async with self._locks[pod, local_kernel or notebook or folder]:
+            await entry.connected(CONNECT_SECONDS)
+            known = self._pods.bindings.find(pod, notebook, local_kernel)
+            kernel = None if fresh else await self._living(entry, known)
+            if kernel is not None:
+                self._bind(pod, kernel.state.id, notebook, local_kernel)
+                return self._answer(kernel, joined=True)
+            # Shielded: a kernel that was begun is finished and recorded, whoever waits for it.
+            work = asyncio.ensure_future(
+                self._start(entry, known if not fresh else None, notebook, local_kernel, folder)
+            )
+            return self._answer(await self._pods.shield(work), joined=False)
+
+    async def _living(self, entry: PodEntry, known: str | None) -> KernelLink | None:
+        kernel = self._pods.kernels.get(known or "")
+        if kernel is None or kernel.state.mirror.pod != entry.name:
+            return None
+        mirror = kernel.state.mirror
+        if mirror.executions.died is not None or mirror.identity is None:
+            return None
+        while True:
+            try:
+                return kernel if await kernel.alive(ALIVE_SECONDS) else None
+            except NotFound:
+                return None
+            except (WireError, PodError) as e:
+                raise PodError(
+                    f"The notebook's kernel cannot be reached: {e} `%gpu restart` starts a "
+                    "fresh one.",
+                    code=e.code,
+                ) from e
+            except TransportError:
+                await entry.connected(CONNECT_SECONDS)
+
+    async def _start(
+        self,
+        entry: PodEntry,
+        known: str | None,
+        notebook: str | None,
+        local_kernel: str | None,
+        folder: str,
+    ) -> KernelLink:
+        """Start a kernel; the same again if an earlier daemon died while it did."""
+        begun = self._pods.kernels.get(known or "")
+        if begun is not None and begun.state.mirror.identity is None:
+            kernel, spec = begun, begun.state.mirror.info.get("start")
+        else:
+            kernel, spec = None, None
+        if kernel is None or not isinstance(spec, dict):
+            spec = self._spec(entry, notebook, local_kernel, folder)
+            # On disk before the pod is asked: a daemon killed meanwhile asks for the same again.
+            kernel = await self._pods.new_kernel(
+                spec["kernel"], pod=entry.name, notebook=notebook, start=spec
+            )
+            self._bind(entry.name, spec["kernel"], notebook, local_kernel)
+        while True:
+            link = await entry.connected(CONNECT_SECONDS)
+            try:
+                bridge = await link.open_bridge(spec)
+                break
+            except TransportError as e:
+                log.warning("start of kernel %s: %s", kernel.state.id, e)
+                await asyncio.sleep(0.2)
+            except RemoteGPUError:
+                await self._pods.drop_kernel(kernel)
+                raise
+        info = bridge.info
+        if not is_id(info.get("identity")):
+            await bridge.close()
+            raise PodError("The pod started a kernel without an identity: its code is not ours.")
+        kernel.state.mirror.note(
+            identity=info["identity"],
+            display_name=str(info.get("display_name") or ""),
+            started=info.get("started") or time.time(),
+            cwd=str(info.get("cwd") or ""),
+        )
+        kernel.state.alive = True
+        kernel.adopt(bridge)
+        return kernel
+
+    def _spec(
+        self, entry: PodEntry, notebook: str | None, local_kernel: str | None, folder: str
+    ) -> dict[str, Any]:
+        specs = (entry.link.probe or {}).get("kernelspecs")
+        if not isinstance(specs, list) or not specs or not isinstance(specs[0], dict):
+            raise PodError(f"Pod {entry.name} has no kernelspec. On the pod, install ipykernel.")
+        return {
+            "kernel": uuid.uuid4().hex,
+            "spec": specs[0],
+            "folder": working_name(self._pods.laptop, folder),
+            "binding": {
+                "laptop": self._pods.laptop,
+                "notebook": notebook,
+                "local_kernel": local_kernel,
+            },
+            "bridge": True,
+        }
+
+    def _bind(self, pod: str, kernel: str, notebook: str | None, local_kernel: str | None) -> None:
+        self._pods.bindings.bind(pod, kernel, notebook, local_kernel, renamed=True)
+        if notebook:
+            self._pods.kernels[kernel].state.mirror.note(notebook=notebook)
+
+    def _answer(self, kernel: KernelLink, joined: bool) -> dict[str, Any]:
+        mirror = kernel.state.mirror
+        return {
+            "pod": mirror.pod,
+            "kernel": kernel.state.id,
+            "identity": mirror.identity,
+            "joined": joined,
+            "started": mirror.info.get("started"),
+            "display_name": mirror.info.get("display_name", ""),
+            "cwd": mirror.info.get("cwd", ""),
+            "alive": kernel.state.alive,
+            "last": mirror.last,
+        }
+
+
+def working_name(laptop: str, folder: str) -> str:
+    """Name of a notebook folder's twin on the pod; never changes for a folder.
+
+    The folder's own name, in characters that are safe everywhere, and 6 hex digits.
+    """
+    digest = hashlib.sha256(f"{laptop}\n{folder}".encode("utf-8", "surrogateescape"))
+    name = "".join(
+        c if c.isascii() and (c.isalnum() or c in "-_") else "-"
+        for c in os.path.basename(folder.rstrip("/"))
+    )
+    return f"{name.strip('-')[:60] or 'notebooks'}-{digest.hexdigest()[:6]}"
+
+
+__all__ = ["NotConnected", "Opener", "PodState", "working_name"]

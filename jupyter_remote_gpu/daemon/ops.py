@@ -1,0 +1,232 @@
+"""The table of what faces can ask of the daemon; see ``docs/architecture.md``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
+from ..models import PodState
+from ..wire.records import is_id
+from .doctor import examine
+from .opening import Opener
+from .pods import PodEntry, Pods, kernel_info
+from .snapshot import Snapshots
+
+LIST_SECONDS = 20.0
+STOP_SECONDS = 20.0
+KEY_SECONDS = 30.0
+MIN_PREFIX = 4
+Args = dict[str, Any]
+
+
+class Operations:
+    """Carries out ops on the pods."""
+
+    def __init__(self, pods: Pods, snapshots: Snapshots, stop: Callable[[], None]) -> None:
+        self._pods = pods
+        self._snapshots = snapshots
+        self._stop = stop
+        self._opener = Opener(pods)
+        self._table: dict[str, Callable[[Args], Awaitable[Args]]] = {
+            "snapshot": self._snapshot,
+            "pod.add": self._pod_add,
+            "pod.remove": self._pod_remove,
+            "pod.pin": self._pod_pin,
+            "pod.connect": self._pod_connect,
+            "pod.disconnect": self._pod_disconnect,
+            "pod.retry": self._pod_retry,
+            "pod.log": self._pod_log,
+            "kernel.open": self._kernel_open,
+            "kernel.list": self._kernel_list,
+            "kernel.bind": self._kernel_bind,
+            "kernel.stop": self._kernel_stop,
+            "execution.find": self._execution_find,
+            "key.install": self._key_install,
+            "key.remove": self._key_remove,
+            "doctor": self._doctor,
+            "daemon.stop": self._daemon_stop,
+        }
+
+    async def perform(self, op: str, args: Args) -> Args:
+        """Do `op`.
+
+        Raises
+        ------
+        RemoteGPUError
+            What the face should tell its user.
+        """
+        work = self._table.get(op)
+        if work is None:
+            raise BadInput(f"The daemon knows no op {op!r:.60}.", code="unknown-op")
+        return await work(args)
+
+    async def _snapshot(self, args: Args) -> Args:
+        return self._snapshots.value()
+
+    # -- pods
+
+    async def _pod_add(self, args: Args) -> Args:
+        ssh = args.get("ssh")
+        words = isinstance(ssh, list) and all(isinstance(w, str) for w in ssh)
+        if not isinstance(ssh, (str, list)) or not (isinstance(ssh, str) or words):
+            raise BadInput("The ssh command is missing: paste it as the provider shows it.")
+        entry = self._pods.add(_text(args, "name"), ssh, _text_or_none(args, "python"))
+        return self._pod(entry)
+
+    async def _pod_remove(self, args: Args) -> Args:
+        await self._pods.remove(_text(args, "name"))
+        return {}
+
+    async def _pod_pin(self, args: Args) -> Args:
+        entry = self._pods.entry(args.get("name"))
+        await asyncio.to_thread(self._pods.registry.pin, entry.name, _text(args, "key"))
+        return {}
+
+    async def _pod_connect(self, args: Args) -> Args:
+        accept = _text_or_none(args, "accept_host_key")
+        return self._pod(self._pods.connect(_text(args, "name"), accept))
+
+    async def _pod_disconnect(self, args: Args) -> Args:
+        return self._pod(await self._pods.disconnect(_text(args, "name")))
+
+    async def _pod_retry(self, args: Args) -> Args:
+        entry = self._pods.entry(args.get("name"))
+        if entry.state is PodState.DISCONNECTED:
+            return self._pod(self._pods.connect(entry.name, None))
+        entry.link.retry_now()
+        return self._pod(entry)
+
+    async def _pod_log(self, args: Args) -> Args:
+        entry = self._pods.entry(args.get("name"))
+        return {"lines": [str(line)[:2000] for line in list(entry.link.log_lines)[-400:]]}
+
+    def _pod(self, entry: PodEntry) -> Args:
+        for info in self._pods.infos():
+            if info.name == entry.name:
+                info.kernels = []
+                return info.to_json()
+        raise NotFound(f"Pod {entry.name} was removed.")
+
+    # -- kernels
+
+    async def _kernel_open(self, args: Args) -> Args:
+        return await self._opener.open(
+            _text(args, "pod"),
+            notebook=_text_or_none(args, "notebook"),
+            local_kernel=_text_or_none(args, "local_kernel"),
+            folder=_text(args, "folder"),
+            fresh=bool(args.get("fresh")),
+        )
+
+    async def _kernel_list(self, args: Args) -> Args:
+        name = args.get("pod")
+        entries = [self._pods.entry(name)] if name else list(self._pods.entries.values())
+        kernels: dict[tuple[str, str], Args] = {}
+        for kernel in self._pods.kernels.values():
+            info = kernel_info(kernel.state)
+            info.executions = []
+            if info.pod in {e.name for e in entries}:
+                kernels[info.pod, info.id] = {**info.to_json(), "mirrored": True}
+        for entry in entries:
+            if entry.state is not PodState.CONNECTED:
+                if name:
+                    for item in kernels.values():
+                        item["stale"] = True
+                continue
+            answer = await entry.link.run("list", {}, LIST_SECONDS)
+            for found in answer.get("kernels") or []:
+                if not isinstance(found, dict) or not is_id(found.get("id")):
+                    raise RemoteGPUError(
+                        f"Pod {entry.name} listed a kernel whose id is not one.", code="wire"
+                    )
+                here = kernels.get((entry.name, found["id"]), {})
+                binding = found.get("binding")
+                notebook = binding.get("notebook") if isinstance(binding, dict) else None
+                merged = {**here, **found, "pod": entry.name, "listed": True}
+                merged["notebook"] = here.get("notebook") or notebook
+                merged.setdefault("mirrored", False)
+                kernels[entry.name, found["id"]] = merged
+        return {"kernels": list(kernels.values())}
+
+    async def _kernel_bind(self, args: Args) -> Args:
+        entry = self._pods.entry(args.get("pod"))
+        kernel = self._pods.kernel(args.get("kernel"))
+        notebook = _text_or_none(args, "notebook")
+        if kernel.state.mirror.pod != entry.name:
+            raise NotFound(f"Kernel {kernel.state.id[:8]} is not on pod {entry.name}.")
+        self._pods.bindings.bind(
+            entry.name, kernel.state.id, notebook, _text_or_none(args, "local_kernel")
+        )
+        if notebook:
+            kernel.state.mirror.note(notebook=notebook)
+        self._snapshots.changed()
+        return {}
+
+    async def _kernel_stop(self, args: Args) -> Args:
+        entry = self._pods.entry(args.get("pod"))
+        kernel = args.get("kernel")
+        if not is_id(kernel):
+            raise BadInput(f"{kernel!r:.60} is not a kernel's id.")
+        await entry.need().run("stop", {"kernel": kernel}, STOP_SECONDS)
+        return {}
+
+    async def _execution_find(self, args: Args) -> Args:
+        prefix = _text(args, "id").lower()
+        if len(prefix) < MIN_PREFIX or not prefix.isalnum():
+            raise BadInput(f"Give at least {MIN_PREFIX} digits of the execution's id.")
+        found = [
+            (kernel, info)
+            for kernel in self._pods.kernels.values()
+            for name, info in kernel.state.mirror.executions.all.items()
+            if name.startswith(prefix)
+        ]
+        if not found:
+            raise NotFound(f"No execution begins with {prefix[:40]}. See: %gpu kernels")
+        if len(found) > 1:
+            raise Conflict(
+                f"{len(found)} executions begin with {prefix[:40]}: give more digits.",
+                details={"ids": [info.id for _, info in found[:20]]},
+            )
+        kernel, info = found[0]
+        kernel.state.mirror.executions.recent()
+        mirror = kernel.state.mirror
+        return {
+            "pod": mirror.pod,
+            "kernel": mirror.id,
+            "identity": mirror.identity,
+            "execution": info.to_json(),
+        }
+
+    # -- keys, doctor, the daemon itself
+
+    async def _key_install(self, args: Args) -> Args:
+        from ..link.keys import install
+
+        entry = self._pods.entry(args.get("name"))
+        return {"public_key": await install(entry.link, self._pods.folder, KEY_SECONDS)}
+
+    async def _key_remove(self, args: Args) -> Args:
+        from ..link.keys import remove
+
+        entry = self._pods.entry(args.get("name"))
+        return {"public_key": await remove(entry.link, self._pods.folder, KEY_SECONDS)}
+
+    async def _doctor(self, args: Args) -> Args:
+        return await examine(self._pods)
+
+    async def _daemon_stop(self, args: Args) -> Args:
+        asyncio.get_running_loop().call_later(0.05, self._stop)
+        return {}
+
+
+def _text(args: Args, name: str) -> str:
+    value = args.get(name)
+    if not isinstance(value, str):
+        raise BadInput(f"The op needs {name!r} as text.")
+    return value
+
+
+def _text_or_none(args: Args, name: str) -> str | None:
+    return None if args.get(name) is None else _text(args, name)

@@ -1,0 +1,286 @@
+"""The pods: each with its link, and the kernels that this laptop has opened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import Conflict, NotFound
+from ..link.supervisor import PodLink
+from ..models import KernelInfo, PodInfo, PodState
+from ..pods.registry import Pod, Registry
+from . import store
+from .bindings import Bindings
+from .kernel_link import KernelLink
+from .kernel_state import KernelState
+from .mirror import Mirror, load_mirrors
+from .sentences import GONE, not_connected
+
+_ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class PodEntry:
+    """A pod and its link; `changed` is an event that is replaced at each change of state."""
+
+    def __init__(self, pod: Pod, link: PodLink) -> None:
+        self.pod = pod
+        self.name = pod.name
+        self.link = link
+        self.changed = asyncio.Event()
+
+    @property
+    def state(self) -> PodState:
+        return self.link.status.state
+
+    def need(self) -> PodLink:
+        """The link, if the pod is connected right now.
+
+        Raises
+        ------
+        NotConnected
+        """
+        if self.state is not PodState.CONNECTED:
+            raise not_connected(self.name, self.link.status)
+        return self.link
+
+    async def connected(self, timeout: float) -> PodLink:
+        """The link, waiting while the pod is on its way.
+
+        Raises
+        ------
+        NotConnected
+            If the pod is disconnected, failed, or waits for the user's word.
+        """
+        async with asyncio.timeout(timeout):
+            while self.state is not PodState.CONNECTED:
+                if self.state not in _ON_ITS_WAY:
+                    raise not_connected(self.name, self.link.status)
+                await self.changed.wait()
+        return self.link
+
+
+class Pods:
+    """All pods and kernels of this laptop.
+
+    Parameters
+    ----------
+    folder : Path
+        The data folder.
+    on_change : callable
+        Called when the snapshot would differ; see `Snapshots.changed`.
+    """
+
+    def __init__(self, folder: Path, on_change: Callable[[bool], None]) -> None:
+        self.folder = folder
+        self.laptop = store.laptop_id(folder)
+        self.registry = Registry(folder)
+        self.bindings = Bindings(folder)
+        self.entries: dict[str, PodEntry] = {}
+        self.kernels: dict[str, KernelLink] = {}
+        self._wanted = store.Wanted(folder)
+        self._on_change = on_change
+        self._shielded: set[asyncio.Future[Any]] = set()
+
+    async def load(self) -> None:
+        """Read what is on disk, and connect what the user wants connected."""
+        for mirror in await asyncio.to_thread(load_mirrors, self.folder / "mirrors"):
+            self._take(mirror)
+        for pod in self.registry.pods():
+            self._enter(pod)
+        for name in sorted(self._wanted.pods):
+            if name in self.entries:
+                self.entries[name].link.connect(None)
+            else:
+                self._wanted.set(name, False)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a pod is to be connected."""
+        return bool(self._wanted.pods)
+
+    async def close(self) -> None:
+        """Let go of all pods. What the user wants stays on disk; kernels go on."""
+        for work in self._shielded:
+            work.cancel()
+        await asyncio.gather(*self._shielded, return_exceptions=True)
+        await asyncio.gather(*(k.close() for k in self.kernels.values()))
+        await asyncio.gather(*(e.link.close() for e in self.entries.values()))
+
+    async def shield(self, work: asyncio.Future[T]) -> T:
+        """Wait for `work`, which goes on when the waiter is cancelled."""
+        self._shielded.add(work)
+        work.add_done_callback(self._shielded.discard)
+        return await asyncio.shield(work)
+
+    # -- pods
+
+    def entry(self, name: object) -> PodEntry:
+        """The pod of that name; `NotFound` with the names there are."""
+        found = self.entries.get(name) if isinstance(name, str) else None
+        if found is None:
+            names = ", ".join(sorted(self.entries)) or "none yet"
+            raise NotFound(
+                f"There is no pod {name!r:.80} (known: {names}). "
+                "Add it: jupyter remote-gpu add NAME SSH-COMMAND",
+                details={"pods": sorted(self.entries)},
+            )
+        return found
+
+    def add(self, name: str, ssh: str | list[str], python: str | None) -> PodEntry:
+        """Register a pod; it is not connected yet."""
+        pod = self.registry.add(name, ssh, python)
+        entry = self._enter(pod)
+        self._on_change(True)
+        return entry
+
+    async def remove(self, name: str) -> None:
+        """Disconnect and forget a pod, its own key and its host key. Mirrors stay."""
+        entry = self.entry(name)
+        self._wanted.set(name, False)
+        await entry.link.close()
+        del self.entries[name]
+        self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
+        entry.changed.set()
+        self.registry.remove(name)
+        self.bindings.forget_pod(name)
+        self._on_change(True)
+
+    def connect(self, name: str, accept_host_key: str | None) -> PodEntry:
+        """Begin to connect; the user wants it from here on."""
+        entry = self.entry(name)
+        self._wanted.set(name, True)
+        entry.link.connect(accept_host_key)
+        return entry
+
+    async def disconnect(self, name: str) -> PodEntry:
+        """Let go of a pod; its kernels run on."""
+        entry = self.entry(name)
+        self._wanted.set(name, False)
+        await entry.link.disconnect()
+        return entry
+
+    def _enter(self, pod: Pod) -> PodEntry:
+        if pod.name in self.entries:
+            raise Conflict(f"There is a pod {pod.name} already: choose another name.")
+        name = pod.name
+        link = PodLink(
+            pod,
+            folder=self.folder,
+            on_change=lambda: self._link_changed(name),
+            busy=lambda: self._busy(name),
+        )
+        entry = self.entries[name] = PodEntry(pod, link)
+        self._link_changed(name)
+        return entry
+
+    def _busy(self, name: str) -> bool:
+        return any(k.state.wanted for k in self._of(name))
+
+    def _of(self, name: str) -> list[KernelLink]:
+        return [k for k in self.kernels.values() if k.state.mirror.pod == name]
+
+    def _link_changed(self, name: str) -> None:
+        entry = self.entries.get(name)
+        if entry is None:
+            return
+        status = entry.link.status
+        link = entry.link if status.state is PodState.CONNECTED else None
+        self._spread(name, link, status.state, status.reason, status.since)
+        changed, entry.changed = entry.changed, asyncio.Event()
+        changed.set()
+        self._on_change(True)
+
+    def _spread(
+        self, name: str, link: PodLink | None, state: PodState, reason: str | None, since: float
+    ) -> None:
+        for kernel in self._of(name):
+            kernel.state.pod_is(state, reason, since)
+            kernel.connected(link)
+
+    def infos(self) -> list[PodInfo]:
+        """What the snapshot shows."""
+        infos = []
+        for name in sorted(self.entries):
+            entry, kernels = self.entries[name], self._of(name)
+            status = entry.link.status
+            infos.append(
+                PodInfo(
+                    name=name,
+                    address=entry.pod.address,
+                    state=status.state,
+                    reason=status.reason,
+                    code=status.code,
+                    since=status.since,
+                    latency=status.latency,
+                    waiting=sum(len(k.state.outbox) for k in kernels),
+                    next_try=status.next_try,
+                    host_key=status.host_key,
+                    warnings=list(status.warnings),
+                    kernels=[kernel_info(k.state) for k in kernels],
+                )
+            )
+        return infos
+
+    # -- kernels
+
+    def kernel(self, kernel: object) -> KernelLink:
+        """The kernel of that id; `NotFound` if this laptop never opened it."""
+        found = self.kernels.get(kernel) if isinstance(kernel, str) else None
+        if found is None:
+            raise NotFound(
+                f"This laptop has not opened a kernel {kernel!r:.40}.", code="unknown-kernel"
+            )
+        return found
+
+    async def new_kernel(self, kernel: str, **info: Any) -> KernelLink:
+        """A mirror for a kernel that is about to be started or joined; on disk."""
+        mirror = await asyncio.to_thread(Mirror, self.folder / "mirrors" / kernel)
+        mirror.note(**info)
+        return self._take(mirror)
+
+    async def drop_kernel(self, kernel: KernelLink) -> None:
+        """Forget a kernel that could not be started."""
+        import shutil
+
+        self.kernels.pop(kernel.state.id, None)
+        await kernel.close()
+        await asyncio.to_thread(shutil.rmtree, kernel.state.mirror.folder, True)
+
+    def _take(self, mirror: Mirror) -> KernelLink:
+        kernel = KernelLink(KernelState(mirror, self._on_change), self.laptop)
+        self.kernels[mirror.id] = kernel
+        entry = self.entries.get(mirror.pod)
+        if entry is not None:
+            status = entry.link.status
+            kernel.state.pod_is(status.state, status.reason, status.since)
+            if status.state is PodState.CONNECTED and mirror.identity is not None:
+                kernel.connected(entry.link)
+        return kernel
+
+
+def kernel_info(state: KernelState) -> KernelInfo:
+    """What the snapshot shows of a kernel."""
+    known, folded = state.mirror.info, state.mirror.executions
+    ended = None
+    if folded.died is not None:
+        ended = "stopped" if folded.died.get("asked") else "died"
+    elif state.fault is not None and state.fault.code == GONE:
+        ended = "gone"
+    return KernelInfo(
+        id=state.id,
+        identity=state.mirror.identity or "",
+        pod=state.mirror.pod,
+        display_name=str(known.get("display_name") or ""),
+        started=known.get("started"),
+        alive=state.alive,
+        last=state.mirror.last,
+        cwd=str(known.get("cwd") or ""),
+        notebook=known.get("notebook"),
+        ended=ended,
+        executions=folded.recent(),
+    )

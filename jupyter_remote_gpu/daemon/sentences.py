@@ -1,0 +1,51 @@
+"""What is told to people when a kernel cannot be reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import NotConnected, NotFound, RemoteGPUError, WireError
+
+GONE = "kernel-gone"
+"""Code of a kernel that its pod does not have any more."""
+
+
+def gone(kernel: str, error: RemoteGPUError) -> RemoteGPUError | None:
+    """The error for a bridge that was refused because the kernel is gone; else None."""
+    if error.code == "unknown-service":
+        return NotFound(
+            f"The pod has no kernel {kernel[:8]} any more. What it said until then is here; "
+            "`%gpu restart` starts a new one.",
+            code=GONE,
+        )
+    if error.code == "cursor":
+        return WireError(
+            f"The pod has lost the end of what kernel {kernel[:8]} said (its disk was set "
+            "back). What is here stays; `%gpu restart` starts a new one.",
+            code=GONE,
+        )
+    return None
+
+
+def other_journal(identity: str) -> WireError:
+    """The pod has another journal under the same kernel id."""
+    return WireError(
+        "The kernel's journal is another one than this laptop has copied.",
+        code="identity",
+        details={"identity": identity},
+    )
+
+
+def ended() -> NotFound:
+    """The kernel has ended."""
+    return NotFound("The kernel has ended. `%gpu restart` starts a new one.", code="kernel-ended")
+
+
+def not_connected(pod: str, status: Any) -> NotConnected:
+    """The pod will not come by itself; `status` has ``state`` and ``reason``."""
+    why = f": {status.reason}" if status.reason else ""
+    end = "" if why.endswith(".") else "."
+    return NotConnected(
+        f"Pod {pod} is {status.state}{why}{end} Connect it: %gpu connect {pod}",
+        details={"state": str(status.state), "reason": status.reason},
+    )
