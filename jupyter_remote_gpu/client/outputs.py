@@ -1,0 +1,208 @@
+"""From the records of one execution to the outputs of a notebook cell, by nbclient's rules.
+
+A pure fold: no input or output, no clock. Raw and compacted records give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..wire.compact import trim
+from ..wire.records import Record
+from .area import Output, OutputArea, output_of
+from .comms import CommFold
+
+__all__ = ["OutputFold", "fold", "trim"]
+
+OnDisplay = Callable[[str, dict[str, Any], dict[str, Any]], None]
+
+
+class OutputFold:
+    """Folds the log's records into what the cell of one execution shows.
+
+    Parameters
+    ----------
+    execution : str
+        Records of other executions are passed over.
+    cursor : int
+        Records up to this one are left out; of a compacted one only the rest counts.
+    count : int, optional
+        The local execution count, in place of the remote one.
+    comms : CommFold, optional
+        Shared by the cells of a notebook, so that a cell finds the `ipywidgets.Output` of
+        an earlier one; the caller feeds it each record *before* this fold. By default the
+        fold has one of its own.
+    on_display : callable, optional
+        Called with ``(display_id, data, metadata)`` whenever this cell sets what a display
+        id shows, so that other cells can be told by their `update_display`.
+
+    Attributes
+    ----------
+    execution_count : int or None
+        `count`, or what the kernel told.
+    outcome : str or None
+        ``ok``, ``error``, ``aborted`` or ``died``; None while it is queued or runs.
+    ended : dict
+        The keeper's words about the end.
+    """
+
+    def __init__(
+        self,
+        execution: str,
+        *,
+        cursor: int = 0,
+        count: int | None = None,
+        comms: CommFold | None = None,
+        on_display: OnDisplay | None = None,
+    ) -> None:
+        self.execution = execution
+        self.cursor = cursor
+        self.execution_count = count
+        self.outcome: str | None = None
+        self.ended: dict[str, Any] = {}
+        self.comms = CommFold(cursor) if comms is None else comms
+        self._own_comms = comms is None
+        self._count = count
+        self._on_display = on_display
+        self._area = OutputArea()
+        self._queued = False
+        self._held_gaps: list[Record] = []
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The cell's outputs, as nbformat 4 has them."""
+        return self._area.outputs
+
+    def feed(self, record: Record) -> None:
+        """Take the next record of the log (of any execution).
+
+        Raises
+        ------
+        WireError
+            If it is not what its type says.
+        """
+        rest = trim(record, self.cursor)
+        if rest is None:
+            return
+        self.cursor = rest.last
+        if self._own_comms:
+            self.comms.feed(rest)
+        if rest.channel == "keeper":
+            self._on_keeper(rest)
+        elif rest.execution == self.execution and rest.channel == "iopub":
+            if rest.type == "status":  # `busy` comes before the keeper's `running`
+                return
+            self._release_gaps()
+            self._on_message(rest)
+
+    def update_display(
+        self, display_id: str, data: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> bool:
+        """Show something else under a display id of this cell; whether it had one."""
+        return self._area.update(display_id, data, metadata)
+
+    def _on_message(self, record: Record) -> None:
+        kind = record.type
+        if kind == "execute_input":
+            self._set_count(record.content)
+        elif kind == "clear_output":
+            area = self._captured_by(record) or self._area
+            area.clear(bool(record.content.get("wait")))
+        elif kind == "update_display_data":
+            self._set_display(record.content)
+        else:
+            output = output_of(record)
+            if output is not None:
+                self._show(record, output)
+
+    def _show(self, record: Record, output: Output) -> None:
+        display_id = None
+        if record.type in ("display_data", "execute_result"):
+            content = record.content
+            display_id = self._set_display(content)
+            self._set_count(content)
+            if self._count is not None and record.type == "execute_result":
+                output["execution_count"] = self._count
+        captured = self._captured_by(record)
+        if captured is not None:
+            captured.add(output)
+        else:
+            self._area.add(output, display_id)
+
+    def _captured_by(self, record: Record) -> OutputArea | None:
+        if not self.comms.captures:
+            return None
+        msg_id = record.json(1).get("msg_id")
+        return self.comms.capturing(msg_id) if isinstance(msg_id, str) else None
+
+    def _set_display(self, content: dict[str, Any]) -> str | None:
+        transient = content.get("transient")
+        display_id = transient.get("display_id") if isinstance(transient, dict) else None
+        if not isinstance(display_id, str) or not display_id:
+            return None
+        data, metadata = content.get("data") or {}, content.get("metadata") or {}
+        self._area.update(display_id, data, metadata)
+        if self._on_display is not None:
+            self._on_display(display_id, data, metadata)
+        return display_id
+
+    def _set_count(self, content: dict[str, Any]) -> None:
+        count = content.get("execution_count")
+        if self._count is None and isinstance(count, int):
+            self.execution_count = count
+
+    # -- the keeper's own records
+
+    def _on_keeper(self, record: Record) -> None:
+        mine = record.execution == self.execution
+        if record.type == "gap":
+            if mine:
+                self._show_gap(record)
+            elif record.execution is None and self.outcome is None:
+                self._held_gaps.append(record)
+                if not self._queued:
+                    self._release_gaps()
+        elif not mine:
+            return
+        elif record.type == "request":
+            self._queued = True
+        elif record.type == "running":
+            # What was dropped while it waited was of the cells before it.
+            self._held_gaps.clear()
+            self._queued = False
+        elif record.type == "ended":
+            self._release_gaps()
+            self.ended = record.content
+            self.outcome = str(self.ended.get("outcome"))
+
+    def _release_gaps(self) -> None:
+        self._queued = False
+        gaps, self._held_gaps = self._held_gaps, []
+        for gap in gaps:
+            self._show_gap(gap)
+
+    def _show_gap(self, record: Record) -> None:
+        content = record.content
+        messages, size = content.get("messages"), content.get("bytes")
+        count = f"{messages:,}" if isinstance(messages, int) else "some"
+        amount = f" ({_amount(size)})" if isinstance(size, int) else ""
+        text = f"[{count} messages{amount} are missing here: {content.get('reason')}]\n"
+        self._area.add({"output_type": "stream", "name": "stderr", "text": text})
+
+
+def fold(records: Iterable[Record], execution: str, **options: Any) -> OutputFold:
+    """Feed all `records` to an `OutputFold`, and return it."""
+    result = OutputFold(execution, **options)
+    for record in records:
+        result.feed(record)
+    return result
+
+
+def _amount(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, bytes_each in (("kB", 10**3), ("MB", 10**6)):
+        if size < 1000 * bytes_each:
+            return f"{size / bytes_each:.1f} {unit}"
+    return f"{size / 10**9:.1f} GB"
