@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ..errors import DaemonError, WireError
+from ..errors import DaemonError, WireError, error_from_json
 from ..wire.frames import CONTROL, decode_control, encode_control
 from ..wire.records import Record, RecordAssembler, check_id, encode_record
 from .connection import Connection, ConnectionLost, dial
@@ -262,6 +262,8 @@ class Channel:
 
     async def _take(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message.get("type")
+        if kind == "refused":
+            raise error_from_json(message.get("error"))
         if kind == "ping":
             connection.send({"type": "pong", "tag": message.get("tag")})
             return

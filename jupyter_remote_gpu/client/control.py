@@ -85,12 +85,13 @@ class Control:
         again = op not in _ONCE_ONLY and not (op == "kernel.open" and args.get("fresh"))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
+        pause = 0.01
         while True:
             connection = await self._connected()
             number = next(self._ids)
             answer: asyncio.Future[dict[str, Any]] = loop.create_future()
             self._waiting[number] = answer
-            connection.send({"id": number, "op": op, **args})
+            connection.send({"id": number, "op": op, "args": args})
             try:
                 await connection.drain()
                 reply = await asyncio.wait_for(answer, max(0.001, deadline - loop.time()))
@@ -103,7 +104,9 @@ class Control:
             except ConnectionLost:
                 if op == "daemon.stop":
                     return {}
-                if again and not self._closed and loop.time() < deadline:
+                if again and not self._closed and loop.time() + pause < deadline:
+                    await asyncio.sleep(pause)
+                    pause = min(1.0, pause * 2)
                     continue
                 raise DaemonError(
                     f"The daemon ended before it answered to {op}. Look whether it was done "
@@ -152,7 +155,7 @@ class Control:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        await self._drop()
+        await self._drop(ConnectionLost("closed"))
 
     async def _connected(self) -> Connection:
         async with self._dialling:
@@ -170,10 +173,12 @@ class Control:
                     if kind != CONTROL:
                         raise WireError("the daemon sent a record on the control service")
                     self._take(decode_control(payload))
-        except (ConnectionLost, RemoteGPUError):
-            await self._drop()
+        except (ConnectionLost, RemoteGPUError) as e:
+            await self._drop(e)
 
     def _take(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "refused":
+            raise error_from_json(message.get("error"))
         if message.get("event") == "snapshot":
             snapshot = message.get("snapshot")
             if isinstance(snapshot, dict):
@@ -184,11 +189,11 @@ class Control:
         if answer is not None and not answer.done():
             answer.set_result(message)
 
-    async def _drop(self) -> None:
+    async def _drop(self, reason: Exception) -> None:
         connection, self._connection = self._connection, None
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(ConnectionLost())
+                answer.set_exception(reason)
         self._changed.set()
         if connection is not None:
             with contextlib.suppress(ConnectionLost):

@@ -68,14 +68,14 @@ class ControlSession:
                 await asyncio.wait(tasks)
 
     def _take(self, message: dict[str, Any]) -> None:
-        number, op = message.pop("id", None), message.pop("op", None)
-        if not isinstance(number, int) or not isinstance(op, str):
-            raise WireError("a request has no id or no op")
+        number, op, args = message.get("id"), message.get("op"), message.get("args", {})
+        if not isinstance(number, int) or not isinstance(op, str) or not isinstance(args, dict):
+            raise WireError("a request has no id, no op, or no args")
         if len(self._tasks) >= MAX_REQUESTS:
             raise WireError(f"more than {MAX_REQUESTS} requests at once")
         if op == "subscribe":
-            self._subscribe(message.get("revision"))
-        task = asyncio.create_task(self._answer(number, op, message))
+            self._subscribe(args.get("revision"))
+        task = asyncio.create_task(self._answer(number, op, args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
