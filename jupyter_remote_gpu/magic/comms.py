@@ -18,11 +18,12 @@ __all__ = ["CommHub", "StandIn", "is_widget_target"]
 
 Submit = Callable[..., int]
 _REQUESTS = 1000
+_CONTROL = "jupyter.widget.control"
 
 
 def is_widget_target(target: object) -> bool:
     """Whether comms to this target pass: only widgets' do, in either direction."""
-    return target in ("jupyter.widget", "jupyter.widget.control", "jupyter.widget.version")
+    return target in ("jupyter.widget", _CONTROL, "jupyter.widget.version")
 
 
 def plain_header(header: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +78,9 @@ class CommHub:
         self.open: dict[str, StandIn] = {}
         self._merged: dict[str, int] = {}
         self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        # Front ends ask here for the state of all widgets; ipywidgets, where it is imported
+        # in the local kernel too, takes the place and answers for its own only.
+        get_comm_manager().targets.setdefault(_CONTROL, self.adopt)
 
     def admit(
         self, message: Message, swap: tuple[bytes, bytes] | None = None, *, number: int
@@ -165,6 +169,13 @@ class CommHub:
             if tell:
                 content = {"comm_id": comm_id, "data": {}}
                 sink.emit(new_message("comm_close", content, session=self._kernel.session.session))
+
+    def close(self, *, tell: bool) -> None:
+        """Let go of the comms and of what front ends would open."""
+        self.close_all(tell=tell)
+        targets = get_comm_manager().targets
+        if targets.get(_CONTROL) == self.adopt:
+            del targets[_CONTROL]
 
     def parent_of(self, parent: bytes) -> dict[str, Any] | None:
         """The front end's header to whose comm message the remote answers, if it is ours."""

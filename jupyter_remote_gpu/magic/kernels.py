@@ -92,7 +92,7 @@ class RemoteKernel:
             follower.close()
         self.channel.close()
         if self.hub is not None:
-            self.hub.close_all(tell=tell)
+            self.hub.close(tell=tell)
 
     async def on_batch(self, records: list[Record]) -> None:
         """Show what one read brought."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..client.aio import Channel
 from ..client.comms import CommFold
+from ..client.outputs import OutputFold
 from ..client.threaded import ThreadedChannel
 from ..wire.records import Record
 from .execution import Execution
@@ -41,6 +42,7 @@ class Reopening:
     def __init__(self, remote: RemoteKernel) -> None:
         self._remote = remote
         self._fold = CommFold()
+        self._cell: OutputFold | None = None
         self._done = threading.Event()
         channel = Channel(
             pod=remote.pod,
@@ -61,6 +63,7 @@ class Reopening:
     async def _on_batch(self, records: list[Record]) -> None:
         for record in records:
             self._fold.feed(record)
+            self._fill(record)
         # Both readers run in one loop: what the kernel's own channel has not yet seen
         # comes there later, and what is merged here is left out there.
         if self._fold.cursor >= self._remote.seen and not self._done.is_set():
@@ -68,6 +71,15 @@ class Reopening:
                 self._remote.hub.reopen(self._fold.reopened(), self._fold.cursor)
             self._done.set()
             self._channel.close()
+
+    def _fill(self, record: Record) -> None:
+        """Put into each `ipywidgets.Output` what it captured."""
+        if not self._fold.captures or record.channel != "iopub" or record.execution is None:
+            return
+        if self._cell is None or self._cell.execution != record.execution:
+            cursor = record.first - 1
+            self._cell = OutputFold(record.execution, cursor=cursor, comms=self._fold)
+        self._cell.feed(record)
 
     async def _on_control(self, message: dict[str, Any]) -> None:
         """The kernel's own channel hears the same."""

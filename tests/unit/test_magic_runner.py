@@ -1,0 +1,234 @@
+"""The wait of a `%%gpu` cell: its end, Stop, the link, questions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jupyter_remote_gpu.errors import NotConnected
+from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied, RemoteError, RemoteInterrupt
+from jupyter_remote_gpu.magic.runner import Runner, refuse_if_down
+from jupyter_remote_gpu.magic.sink import KernelSink
+from tests.support.magic import Setup
+
+E = "e" * 32
+PATIENCE = 20.0
+
+
+class Script:
+    """Plays the background loop in a thread while the main thread waits."""
+
+    def __init__(self, setup: Setup, *steps: Callable[[], Any]) -> None:
+        self.setup, self.steps = setup, steps
+        self.failure: BaseException | None = None
+        self._before = signal.getsignal(signal.SIGINT)
+
+    def run(self, runner: Runner, submit: Callable[[], int] | None = None) -> None:
+        thread = threading.Thread(target=self._play)
+        thread.start()
+        try:
+            runner.wait(submit)
+        finally:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+            if self.failure is not None:
+                raise self.failure
+
+    def _play(self) -> None:
+        try:
+            until(lambda: signal.getsignal(signal.SIGINT) != self._before)
+            for step in self.steps:
+                step()
+        except BaseException as e:  # noqa: BLE001 - raised again in the main thread
+            self.failure = e
+            self.setup.feed(self.setup.log.ended(E))
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.005)
+    return value
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+@pytest.fixture
+def execution(setup: Setup) -> Execution:
+    execution = setup.execution()
+    assert setup.kernel is not None
+    execution.sink = KernelSink(setup.kernel, setup.kernel.get_parent()["header"])
+    return execution
+
+
+@pytest.fixture
+def runner(setup: Setup, execution: Execution) -> Runner:
+    return Runner(setup.shell, setup.remote, execution)
+
+
+def shown(setup: Setup) -> list[tuple[str, Any]]:
+    assert setup.kernel is not None
+    return [(m["msg_type"], m["content"].get("data")) for m in setup.kernel.received()]
+
+
+def test_a_cell_that_ends_well_returns(setup: Setup, execution: Execution, runner: Runner) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    Script(setup, lambda: setup.feed(setup.log.ended(E))).run(runner, lambda: 41)
+    assert execution.number == 41
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_remote_error_is_raised_once(setup: Setup, runner: Runner) -> None:
+    content = {"ename": "ValueError", "evalue": "no", "traceback": ["the remote traceback"]}
+    log = setup.log
+    records = log.iopub("error", content, E), log.ended(E, "error", ename="ValueError")
+    with pytest.raises(RemoteError) as caught:
+        Script(setup, lambda: setup.feed(*records)).run(runner)
+    assert type(caught.value).__name__ == "ValueError"
+    assert caught.value._render_traceback_() == ["the remote traceback"]
+    assert not caught.value.shown
+    assert shown(setup) == []
+
+
+def test_a_failure_that_the_remote_has_shown_is_not_shown_again(
+    setup: Setup, runner: Runner
+) -> None:
+    """A UsageError: text on stderr, and an error in the reply only."""
+    log = setup.log
+    records = (
+        log.iopub("stream", {"name": "stderr", "text": "UsageError: no"}, E),
+        log.iopub("execute_reply", {"ename": "UsageError", "evalue": "no"}, E, channel="shell"),
+        log.ended(E, "error"),
+    )
+    with pytest.raises(RemoteError) as caught:
+        Script(setup, lambda: setup.feed(*records)).run(runner)
+    assert (type(caught.value).__name__, caught.value.shown) == ("UsageError", True)
+
+
+def test_a_dead_kernel_is_an_error_with_its_last_words(setup: Setup, runner: Runner) -> None:
+    log = setup.log
+    said = {"code": None, "signal": "SIGKILL", "asked": False}
+    records = (
+        log.iopub("stream", {"name": "stdout", "text": "kept"}, E),
+        log.keeper("died", stderr="terminate called", **said),
+        log.ended(E, "died", **said),
+    )
+    with pytest.raises(KernelDied, match=r"SIGKILL.*out of memory(.|\n)*terminate called"):
+        Script(setup, lambda: setup.feed(*records)).run(runner)
+    assert [k for k, _ in shown(setup)] == ["stream"]
+    assert setup.remote.died is not None
+
+
+def test_stop_interrupts_the_remote_cell_and_waits(setup: Setup, runner: Runner) -> None:
+    content = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": ["t"]}
+
+    def end() -> None:
+        until(lambda: setup.face.channel.interrupts)
+        setup.feed(setup.log.iopub("error", content, E), setup.log.ended(E, "error"))
+
+    with pytest.raises(RemoteInterrupt):
+        Script(setup, stop, end).run(runner)
+    assert setup.face.channel.interrupts == [E]
+
+
+def test_a_second_stop_gives_control_back_and_says_how_to_attach(
+    setup: Setup, execution: Execution, runner: Runner
+) -> None:
+    def again() -> None:
+        until(lambda: setup.face.channel.interrupts)
+        stop()
+
+    setup.feed(setup.log.keeper("running", E))
+    with pytest.raises(ControlBack, match=f"runs on; `%gpu attach {E[:6]}`"):
+        Script(setup, stop, again).run(runner)
+    assert setup.face.channel.interrupts == [E]
+    setup.feed(setup.log.iopub("stream", {"name": "stdout", "text": "later"}, E))
+    assert shown(setup) == []
+    assert execution.outcome is None
+
+
+def test_a_cut_is_told_once_and_taken_back(setup: Setup, runner: Runner) -> None:
+    def link(state: str) -> Callable[[], None]:
+        return lambda: setup.control(type="link", state=state, reason="the network is gone")
+
+    steps = [link("reconnecting"), link("connecting"), link("connected"), link("reconnecting"),
+             link("connected"), lambda: setup.feed(setup.log.ended(E))]  # fmt: skip
+    Script(setup, *steps).run(runner)
+    said = shown(setup)
+    assert [k for k, _ in said] == ["display_data"] + ["update_display_data"] * 3
+    assert "the network is gone" in said[0][1]["text/plain"]
+    assert "waits" in said[0][1]["text/plain"]
+    assert [bool(d) for _, d in said] == [True, False, True, False]
+
+
+def test_stop_during_a_cut_says_when_it_will_be_sent(setup: Setup, runner: Runner) -> None:
+    setup.control(type="link", state="reconnecting", reason=None)
+
+    def end() -> None:
+        until(lambda: any("interrupted when it is back" in str(d) for _, d in shown(setup)))
+        setup.feed(setup.log.ended(E))
+
+    Script(setup, stop, end).run(Runner(setup.shell, setup.remote, runner._execution))
+    assert setup.face.channel.interrupts == [E]
+
+
+@pytest.mark.parametrize("state", ["disconnected", "failed", "host-key"])
+def test_a_pod_that_is_let_go_gives_control_back(setup: Setup, runner: Runner, state: str) -> None:
+    setup.feed(setup.log.keeper("running", E))
+    with pytest.raises(ControlBack, match=r"On demo the cell runs on"):
+        Script(setup, lambda: setup.control(type="link", state=state, reason="Gone.")).run(runner)
+
+
+def test_nothing_is_handed_to_a_pod_that_is_down() -> None:
+    refuse_if_down("demo", {"state": "reconnecting"})
+    refuse_if_down("demo", {})
+    with pytest.raises(NotConnected, match=r"failed: No route\. Type `%gpu connect demo`"):
+        refuse_if_down("demo", {"state": "failed", "reason": "No route."})
+
+
+def test_a_rejected_cell_is_an_error(setup: Setup, runner: Runner) -> None:
+    error = {"kind": "not-found", "code": "kernel-ended", "message": "the kernel has ended"}
+
+    def reject() -> None:
+        setup.control(type="rejected", client="c" * 32, number=40, error=error)
+        setup.control(type="rejected", client="c" * 32, number=41, error=error)
+
+    with pytest.raises(Exception, match="the kernel has ended"):
+        Script(setup, lambda: until(lambda: runner._execution.number), reject).run(
+            runner, lambda: 41
+        )
+
+
+def test_a_channel_that_breaks_ends_the_wait(setup: Setup, runner: Runner) -> None:
+    broken = RuntimeError("no daemon")
+    with pytest.raises(RuntimeError, match="no daemon"):
+        Script(setup, lambda: setup.face.channel.done.set_exception(broken)).run(runner)
+    assert setup.remote.broken is broken
+
+
+def test_only_pages_of_the_remotes_payloads_pass(setup: Setup, runner: Runner) -> None:
+    payload = [
+        {"source": "ask_exit", "keepkernel": False},
+        {"source": "set_next_input", "text": "rm -rf"},
+        {"source": "edit_magic", "filename": "x"},
+        {"source": "page", "data": {"text/plain": "help"}, "start": 3},
+        "odd",
+    ]
+    reply = setup.log.iopub("execute_reply", {"payload": payload}, E, channel="shell")
+    Script(setup, lambda: setup.feed(reply, setup.log.ended(E))).run(runner)
+    assert setup.payloads == [{"source": "page", "data": {"text/plain": "help"}, "start": 0}]
