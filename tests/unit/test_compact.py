@@ -7,13 +7,13 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from talk import Shown, Talk, random_talk
 
 from jupyter_remote_gpu.client.outputs import fold
 from jupyter_remote_gpu.errors import WireError
 from jupyter_remote_gpu.wire.compact import Superseded, closed_comms, compact, compact_segment, trim
 from jupyter_remote_gpu.wire.frames import FrameDecoder
 from jupyter_remote_gpu.wire.records import Record, RecordAssembler, encode_record
+from tests.support.talk import Shown, Talk, random_talk
 
 A, B = "a" * 32, "b" * 32
 
