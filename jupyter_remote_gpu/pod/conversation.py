@@ -39,6 +39,21 @@ _CLASS_OF = {
 }
 
 
+# ipykernel's own iopub socket drops what exceeds 1000 waiting messages, and a keeper that
+# the system left waiting for 0.2 s was enough to lose some. The option takes effect on open
+# connections; it is set in the thread that owns the socket, ahead of the first cell's output.
+_NO_LIMIT = """\
+def _jrg_no_limit():
+    import zmq
+    thread = get_ipython().kernel.iopub_thread
+    thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))
+try:
+    _jrg_no_limit()
+finally:
+    del _jrg_no_limit
+"""
+
+
 class Conversation:
     """The kernel's side of the keeper: no file descriptors but the kernel's sockets."""
 
@@ -73,6 +88,9 @@ class Conversation:
     def _became_ready(self) -> None:
         if not self._ready:
             self._ready = True
+            if self._kernel.is_ipykernel:
+                content = {"code": _NO_LIMIT, "silent": True, "store_history": False}
+                self._probes.add(self._zmq.send_new("shell", "execute_request", content))
             for channel, parts in self._held:
                 self._zmq.send(channel, parts)
             self._held.clear()

@@ -1,0 +1,1 @@
+"""What several tests need: real processes, and ways to harm them from outside."""
