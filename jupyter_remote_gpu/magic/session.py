@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 from ..client.threaded import Face
@@ -267,7 +268,10 @@ class Session:
         request: dict[str, Any],
     ) -> int:
         asked = request.get("content") or {}
+        # A kernel refuses a message that equals an earlier one, and two runs of one local
+        # cell may have the same code: the date makes them differ.
         header = plain_header(request.get("header") or {})
+        header["date"] = datetime.now(timezone.utc).isoformat()
         content = {
             "code": code,
             "silent": False,
