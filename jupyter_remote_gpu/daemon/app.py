@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .. import _version
 from ..client.paths import data_folder, socket_path
-from ..errors import RemoteGPUError
+from ..errors import DaemonError, RemoteGPUError
 from . import logs, store
 from .channels import FaceChannel
 from .connection import FaceConnection
@@ -32,6 +32,7 @@ LOCK_SECONDS = 10.0
 """How long an ending daemon's lock is waited for."""
 IDLE_SECONDS = 60.0
 """After so long without a face and without a wanted pod the daemon ends."""
+FAILED_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +53,7 @@ class Daemon:
         self._pods: Pods | None = None
         self._ops: Operations | None = None
         self._ready = asyncio.Event()
+        self._failure: RemoteGPUError | None = None
         info = {"pid": os.getpid(), "version": _version.__version__, "started": self.started}
         self.snapshots = Snapshots(lambda: self._pods.infos() if self._pods else [], info)
         self.server = FaceServer(self._control, self._kernel)
@@ -66,10 +68,9 @@ class Daemon:
         idle = asyncio.create_task(self._idle())
         ending = asyncio.create_task(self.ending.wait())
         try:
-            await asyncio.wait({loading, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if loading.done():
-                loading.result()
-                await ending
+            await ending
+            if self._failure is not None:
+                raise self._failure
         finally:
             log.info("ending")
             for task in (loading, idle, ending):
@@ -81,6 +82,23 @@ class Daemon:
                 await self._pods.close()
 
     async def _load(self) -> None:
+        try:
+            await self._load_all()
+            return
+        except RemoteGPUError as e:
+            self._failure = e
+        except (ImportError, OSError, ValueError) as e:
+            log.exception("loading failed")
+            self._failure = DaemonError(
+                f"The daemon cannot work ({type(e).__name__}: {e}). See {self.folder}/daemon.log.",
+                code="daemon-load",
+            )
+        # Faces that wait are told why; the next one gets a new daemon, which tries again.
+        self._ready.set()
+        await asyncio.sleep(FAILED_SECONDS)
+        self.ending.set()
+
+    async def _load_all(self) -> None:
         # asyncssh takes 0.4 s to import: faces are welcomed meanwhile.
         await asyncio.to_thread(_import)
         from .ops import Operations
@@ -96,7 +114,7 @@ class Daemon:
     async def _idle(self) -> None:
         while True:
             await asyncio.sleep(min(1.0, self.idle_seconds / 4))
-            if not self._ready.is_set() or self._pods is None:
+            if self._ops is None or self._pods is None:
                 continue
             unused = time.monotonic() - self.server.idle_since
             if not self.server.faces and not self._pods.wanted and unused > self.idle_seconds:
@@ -109,12 +127,14 @@ class Daemon:
     async def perform(self, op: str, args: dict[str, object]) -> dict[str, object]:
         """Do what a face asks, once everything is loaded."""
         await self._ready.wait()
-        assert self._ops is not None
+        if self._ops is None:
+            raise self._failure or DaemonError("The daemon is ending.")
         return await self._ops.perform(op, args)
 
     async def _kernel(self, connection: FaceConnection) -> None:
         await self._ready.wait()
-        assert self._pods is not None
+        if self._pods is None:
+            raise self._failure or DaemonError("The daemon is ending.")
         hello = connection.hello
         kernel = self._pods.kernel(str(hello["service"]).removeprefix("kernel:"))
         await FaceChannel(connection, kernel.state, str(hello["client"])).serve()

@@ -21,7 +21,9 @@ PING_SECONDS = 5.0
 SILENT_SECONDS = 15.0
 """A keeper that says nothing for so long, though it was asked, is not reached any more."""
 HELLO_SECONDS = 20.0
-RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 5.0)
+SHORT_SECONDS = 2.0
+"""A bridge that lasted longer has worked: the next one is opened at once."""
+RETRY_SECONDS = (0.05, 0.3, 1.0, 2.0, 5.0)
 log = logging.getLogger(__name__)
 
 
@@ -30,7 +32,7 @@ class Bridge(Protocol):
 
     info: dict[str, Any]
 
-    async def read(self, size: int = ...) -> bytes: ...
+    async def read(self, n: int = ...) -> bytes: ...
     def write(self, data: bytes) -> None: ...
     async def drain(self) -> None: ...
     async def close(self) -> None: ...
@@ -128,20 +130,18 @@ class KernelLink:
             if self._adopted is None and (self._link is None or not self.state.wanted):
                 await self._kick.wait()
                 continue
+            began = time.monotonic()
             try:
                 await self._once()
-                failures = 0
-                continue
-            except RemoteGPUError as e:
-                if not isinstance(e, TransportError) and self.state.refused(e):
-                    continue
-                log.warning("bridge to kernel %s: %s", self.state.id, e)
-            except (OSError, TimeoutError) as e:
+            except (RemoteGPUError, OSError, TimeoutError) as e:
+                # All of it may pass: what stays so was told to the state already.
                 log.warning("bridge to kernel %s: %s %s", self.state.id, type(e).__name__, e)
-            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-            failures += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), pause)
+            failures = 0 if time.monotonic() - began > SHORT_SECONDS else failures + 1
+            if failures:
+                # Of a change (the link is back, a face came) it is told by the event.
+                with contextlib.suppress(TimeoutError):
+                    pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
+                    await asyncio.wait_for(self._kick.wait(), pause)
 
     async def _once(self) -> None:
         """One bridge, from hello to its end."""
@@ -152,6 +152,11 @@ class KernelLink:
         side = asyncio.create_task(self._watch(bridge))
         try:
             await self._talk(bridge)
+        except TransportError:
+            raise
+        except RemoteGPUError as e:
+            if not self.state.refused(e):
+                raise
         finally:
             self._bridge = None
             self._greeted.clear()
@@ -219,7 +224,10 @@ class KernelLink:
         """Write to the keeper now; False when there is no bridge (it is sent later)."""
         if self._bridge is None:
             return False
-        self._bridge.write(frame)
+        try:
+            self._bridge.write(frame)
+        except TransportError:
+            return False  # the reader's side is about to notice as well
         return True
 
     def _faces_frame(self) -> bytes:
@@ -239,13 +247,13 @@ class KernelLink:
                 continue
             if faces != len(self.state.audience.channels):
                 faces = len(self.state.audience.channels)
-                bridge.write(self._faces_frame())
+                self._send(self._faces_frame())
             silent, congested = now - self._heard, self.state.mirror.log.congested
             if silent < PING_SECONDS:
                 asked = 0.0
             elif not asked:
                 asked = now
-                bridge.write(encode_control({"type": "ping", "tag": "alive"}))
+                self._send(encode_control({"type": "ping", "tag": "alive"}))
             elif now - asked > SILENT_SECONDS - PING_SECONDS and not congested:
                 log.warning("kernel %s: silent for %.0f s", self.state.id, silent)
                 await bridge.close()

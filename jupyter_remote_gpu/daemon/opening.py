@@ -13,14 +13,13 @@ from typing import Any
 
 from ..errors import (
     BadInput,
-    NotConnected,
+    LinkError,
     NotFound,
     PodError,
     RemoteGPUError,
     TransportError,
     WireError,
 )
-from ..models import PodState
 from ..wire.records import is_id
 from .kernel_link import KernelLink
 from .pods import PodEntry, Pods
@@ -28,6 +27,7 @@ from .pods import PodEntry, Pods
 CONNECT_SECONDS = 24 * 3600.0
 """How long an opening waits for a pod that reconnects; the face has a shorter limit."""
 ALIVE_SECONDS = 20.0
+START_TRIES = 10
 log = logging.getLogger(__name__)
 
 
@@ -73,11 +73,9 @@ class Opener:
             if kernel is not None:
                 self._bind(pod, kernel.state.id, notebook, local_kernel)
                 return self._answer(kernel, joined=True)
-            # Shielded: a kernel that was begun is finished and recorded, whoever waits for it.
-            work = asyncio.ensure_future(
-                self._start(entry, known if not fresh else None, notebook, local_kernel, folder)
-            )
-            return self._answer(await self._pods.shield(work), joined=False)
+            begun = None if fresh else known
+            kernel = await self._start(entry, begun, notebook, local_kernel, folder)
+            return self._answer(kernel, joined=False)
 
     async def _living(self, entry: PodEntry, known: str | None) -> KernelLink | None:
         kernel = self._pods.kernels.get(known or "")
@@ -121,17 +119,24 @@ class Opener:
                 spec["kernel"], pod=entry.name, notebook=notebook, start=spec
             )
             self._bind(entry.name, spec["kernel"], notebook, local_kernel)
-        while True:
-            link = await entry.connected(CONNECT_SECONDS)
+        for attempt in range(START_TRIES):
+            await entry.connected(CONNECT_SECONDS)
             try:
-                bridge = await link.open_bridge(spec)
-                break
-            except TransportError as e:
+                # Shielded: what the pod has begun is taken up, also when the face has gone.
+                await self._pods.shield(asyncio.ensure_future(self._ask(entry, kernel, spec)))
+                return kernel
+            except LinkError as e:
                 log.warning("start of kernel %s: %s", kernel.state.id, e)
+                if attempt == START_TRIES - 1:
+                    raise
                 await asyncio.sleep(0.2)
             except RemoteGPUError:
                 await self._pods.drop_kernel(kernel)
                 raise
+        raise AssertionError("unreachable")
+
+    async def _ask(self, entry: PodEntry, kernel: KernelLink, spec: dict[str, Any]) -> None:
+        bridge = await entry.need().open_bridge(spec)
         info = bridge.info
         if not is_id(info.get("identity")):
             await bridge.close()
@@ -144,7 +149,6 @@ class Opener:
         )
         kernel.state.alive = True
         kernel.adopt(bridge)
-        return kernel
 
     def _spec(
         self, entry: PodEntry, notebook: str | None, local_kernel: str | None, folder: str
@@ -195,6 +199,3 @@ def working_name(laptop: str, folder: str) -> str:
         for c in os.path.basename(folder.rstrip("/"))
     )
     return f"{name.strip('-')[:60] or 'notebooks'}-{digest.hexdigest()[:6]}"
-
-
-__all__ = ["NotConnected", "Opener", "PodState", "working_name"]

@@ -92,16 +92,18 @@ class Pods:
             self._take(mirror)
         for pod in self.registry.pods():
             self._enter(pod)
-        for name in sorted(self._wanted.pods):
+        for name, reached in list(self._wanted.pods.items()):
             if name in self.entries:
-                self.entries[name].link.connect(None)
+                self.entries[name].link.connect(resume=reached)
             else:
-                self._wanted.set(name, False)
+                self._wanted.discard(name)
 
     @property
     def wanted(self) -> bool:
-        """Whether a pod is to be connected."""
-        return bool(self._wanted.pods)
+        """Whether a pod is connected or on its way."""
+        return any(
+            e.state is PodState.CONNECTED or e.state in _ON_ITS_WAY for e in self.entries.values()
+        )
 
     async def close(self) -> None:
         """Let go of all pods. What the user wants stays on disk; kernels go on."""
@@ -141,7 +143,7 @@ class Pods:
     async def remove(self, name: str) -> None:
         """Disconnect and forget a pod, its own key and its host key. Mirrors stay."""
         entry = self.entry(name)
-        self._wanted.set(name, False)
+        self._wanted.discard(name)
         await entry.link.close()
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
@@ -153,14 +155,14 @@ class Pods:
     def connect(self, name: str, accept_host_key: str | None) -> PodEntry:
         """Begin to connect; the user wants it from here on."""
         entry = self.entry(name)
-        self._wanted.set(name, True)
+        self._wanted.add(name)
         entry.link.connect(accept_host_key)
         return entry
 
     async def disconnect(self, name: str) -> PodEntry:
         """Let go of a pod; its kernels run on."""
         entry = self.entry(name)
-        self._wanted.set(name, False)
+        self._wanted.discard(name)
         await entry.link.disconnect()
         return entry
 
@@ -190,6 +192,8 @@ class Pods:
             return
         status = entry.link.status
         link = entry.link if status.state is PodState.CONNECTED else None
+        if link is not None and name in self._wanted.pods:
+            self._wanted.add(name, reached=True)
         self._spread(name, link, status.state, status.reason, status.since)
         changed, entry.changed = entry.changed, asyncio.Event()
         changed.set()

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
-from ..client.paths import set_aside, write_atomic
+from ..pods import store
+from ..pods.store import load
 from ..wire.records import is_id
 
+__all__ = ["Wanted", "laptop_id", "load", "save"]
+
 log = logging.getLogger(__name__)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; empty when missing. A damaged file is set aside.
-
-    Never raises for what is in the file: one bad file must not stop the daemon.
-    """
-    try:
-        value = json.loads(path.read_bytes())
-        if not isinstance(value, dict):
-            raise ValueError("not a JSON object")
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as e:
-        log.warning("%s is damaged (%s) and was set aside as %s", path, e, set_aside(path).name)
-        return {}
-    return value
 
 
 def save(path: Path, value: dict[str, Any]) -> None:
     """Replace `path`. A full disk is logged, not raised: what is in memory stays true."""
     try:
-        write_atomic(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        store.save(path, value)
     except OSError as e:
         log.error("%s cannot be written: %s", path, e.strerror)
 
@@ -50,16 +35,27 @@ def laptop_id(folder: Path) -> str:
 
 
 class Wanted:
-    """The pods that the user wants connected; a new daemon takes them up again."""
+    """The pods that the user wants connected; a new daemon takes them up again.
+
+    Attributes
+    ----------
+    pods : dict
+        By name: whether it was connected since the user asked, so that a network which is
+        not there is waited for.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "wanted.json"
-        names = load(self._path).get("pods")
-        self.pods = {str(n) for n in names} if isinstance(names, list) else set()
+        found = load(self._path).get("pods")
+        self.pods = {str(k): bool(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
-    def set(self, name: str, wanted: bool) -> None:
-        """Note whether pod `name` is to be connected."""
-        before = set(self.pods)
-        (self.pods.add if wanted else self.pods.discard)(name)
-        if self.pods != before:
-            save(self._path, {"pods": sorted(self.pods)})
+    def add(self, name: str, reached: bool = False) -> None:
+        """Pod `name` is wanted; `reached`: it is connected now."""
+        if name not in self.pods or (reached and not self.pods[name]):
+            self.pods[name] = reached
+            save(self._path, {"pods": self.pods})
+
+    def discard(self, name: str) -> None:
+        """Pod `name` is not wanted any more."""
+        if self.pods.pop(name, None) is not None:
+            save(self._path, {"pods": self.pods})

@@ -1,0 +1,197 @@
+"""The mirror is the journal's bytes; executions are folded from them once."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_remote_gpu.daemon.executions import CODE_CHARS, RECENT, Executions
+from jupyter_remote_gpu.daemon.mirror import Mirror, load_mirrors
+from jupyter_remote_gpu.errors import WireError
+from jupyter_remote_gpu.wire.frames import FrameDecoder
+from jupyter_remote_gpu.wire.records import encode_record, keeper_record
+
+KERNEL, CLIENT = "a" * 32, "c" * 32
+
+
+def frames(data: bytes) -> list[tuple[int, bytes]]:
+    return list(FrameDecoder().feed_raw(data))
+
+
+def output(number: int, text: str = "x", **head: Any) -> bytes:
+    full = {"channel": "iopub", "type": "stream", "execution": None, "client": None, **head}
+    return encode_record(number, number, full, [b"{}", b"{}", b"{}", text.encode()])
+
+
+def note(at: int, kind: str, **content: Any) -> bytes:
+    head, parts = keeper_record(kind, content, execution=content.get("execution"))
+    return encode_record(at, at, head, parts)
+
+
+def cell(first: int, execution: str, code: str = "1") -> list[bytes]:
+    asked = {"client": CLIENT, "number": first, "type": "execute_request", "code": code}
+    return [
+        note(first, "request", execution=execution, msg_id="m", time=1.0, **asked),
+        note(first + 1, "running", execution=execution, time=2.0),
+        output(first + 2),
+        note(first + 3, "ended", execution=execution, outcome="ok", count=1, time=3.0),
+    ]
+
+
+def mirrored(mirror: Mirror) -> bytes:
+    reader, pieces = mirror.reader(0), []
+    while piece := reader.read():
+        pieces.append(piece)
+    reader.close()
+    return b"".join(pieces)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "mirrors" / KERNEL
+
+
+def test_bytes_are_copied_whatever_the_cuts_between_reads(folder: Path) -> None:
+    journal = b"".join([output(1), output(2, "y" * (3 << 20)), output(3), output(4)])
+    mirror = Mirror(folder)
+    woken = []
+    mirror.watchers.add(lambda: woken.append(mirror.last))
+    decoder = FrameDecoder()
+    for at in range(0, len(journal), 70_001):
+        mirror.append(list(decoder.feed_raw(journal[at : at + 70_001])))
+    assert mirrored(mirror) == journal
+    assert woken[-1] == 4
+    mirror.close()
+
+
+def test_a_reopened_mirror_goes_on_at_its_end(folder: Path) -> None:
+    mirror = Mirror(folder)
+    mirror.append(frames(output(1) + output(2)))
+    mirror.close()
+    mirror = Mirror(folder)
+    assert mirror.last == 2
+    mirror.append(frames(output(3)))
+    assert mirrored(mirror) == output(1) + output(2) + output(3)
+    mirror.close()
+
+
+def test_a_cut_inside_a_record_leaves_nothing_of_it(folder: Path) -> None:
+    large = note(2, "request", execution="e" * 32, client=CLIENT, type="execute_request",
+                 code="x" * (2 << 20), msg_id="m")  # fmt: skip
+    mirror = Mirror(folder)
+    pieces = frames(output(1) + large)
+    assert len(pieces) == 4
+    mirror.append(pieces[:-1])
+    assert mirror.last == 1
+    mirror.rollback()
+    mirror.append(frames(large))
+    assert mirrored(mirror) == output(1) + large
+    info = mirror.executions.all["e" * 32]
+    assert len(info.code) == CODE_CHARS
+    mirror.close()
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (output(3), "does not follow"),
+        (output(1), "does not follow"),
+        (encode_record(4, 9, {"channel": "iopub"}, []), "does not follow"),
+        (output(2, execution="../../etc/passwd"), "32 hex"),
+        (output(2, client="A" * 32), "32 hex"),
+        (note(2, "request", execution="../x", type="execute_request"), "32 hex"),
+    ],
+)
+def test_what_does_not_belong_fails_with_a_sentence(folder: Path, bad: bytes, words: str) -> None:
+    mirror = Mirror(folder)
+    mirror.append(frames(output(1)))
+    with pytest.raises(WireError, match=words):
+        mirror.append(frames(bad))
+    mirror.close()
+
+
+def test_a_compacted_record_may_overlap_the_end(folder: Path) -> None:
+    mirror = Mirror(folder)
+    mirror.append(frames(output(1) + output(2)))
+    wide = encode_record(2, 5, {"channel": "iopub", "execution": None, "client": None}, [b"x"])
+    mirror.append(frames(wide + output(6)))
+    assert mirror.last == 6
+    mirror.close()
+
+
+def test_executions_are_folded_and_survive_a_restart(folder: Path) -> None:
+    one, two = uuid.uuid4().hex, uuid.uuid4().hex
+    mirror = Mirror(folder)
+    mirror.note(pod="p", identity="1" * 32)
+    assert mirror.append(frames(note(1, "started", display_name="Python", time=0.5)))
+    assert mirror.append(frames(b"".join(cell(2, one, "first"))))
+    assert mirror.append(frames(b"".join(cell(6, two)[:2])))
+    assert not mirror.append(frames(output(8) + output(9)))
+    done, running = mirror.executions.recent()
+    assert (done.id, done.state, done.outcome, done.code) == (one, "ended", "ok", "first")
+    assert (done.first, done.last, done.started, done.ended) == (2, 5, 2.0, 3.0)
+    assert (running.state, running.last) == ("running", 9)
+    assert mirror.executions.running() == two
+    mirror.save()
+    mirror.append(frames(note(10, "ended", execution=two, outcome="error", count=2)))
+    # Not closed: a daemon that is killed leaves its last checkpoint, and the log.
+    again = Mirror(folder)
+    assert again.executions.all[one] == done
+    assert again.executions.all[two].outcome == "error"
+    assert again.executions.running() is None
+    assert not again.finished
+    again.append(frames(note(11, "died", code=0, signal=None, asked=True)))
+    assert again.finished
+    again.close()
+    mirror.log.close()
+
+
+def test_a_checkpoint_of_another_journal_is_not_believed(folder: Path) -> None:
+    one = uuid.uuid4().hex
+    mirror = Mirror(folder)
+    mirror.note(pod="p", identity="1" * 32)
+    mirror.append(frames(b"".join(cell(1, one))))
+    path = folder / "executions.json"
+    mirror.executions.save(path, "2" * 32)
+    mirror.log.close()
+    again = Mirror(folder)
+    assert list(again.executions.all) == [one]
+    again.executions.last = 10_000
+    again.executions.save(path, "1" * 32)
+    again.log.close()
+    assert Executions.load(path, "1" * 32, 4).last == 0
+
+
+def test_many_executions_keep_little_of_their_code(folder: Path) -> None:
+    mirror = Mirror(folder)
+    for n in range(3 * RECENT):
+        mirror.append(frames(b"".join(cell(1 + 4 * n, uuid.uuid4().hex, "x" * CODE_CHARS))))
+    assert len(mirror.executions.recent()) == RECENT
+    kept = sum(len(e.code) for e in mirror.executions.all.values())
+    assert kept < (RECENT + 1) * CODE_CHARS + 2 * RECENT * 200
+    mirror.close()
+
+
+def test_damaged_mirrors_are_set_aside(tmp_path: Path) -> None:
+    good, orphan = Mirror(tmp_path / ("b" * 32)), Mirror(tmp_path / ("d" * 32))
+    good.note(pod="p", identity="1" * 32)
+    good.append(frames(output(1)))
+    orphan.append(frames(output(1)))
+    good.close()
+    orphan.close()
+    torn = Mirror(tmp_path / ("e" * 32))
+    torn.note(pod="p", identity="1" * 32)
+    torn.append(frames(output(1) + output(2)))
+    torn.close()
+    segment = next((tmp_path / ("e" * 32) / "log").glob("*.seg"))
+    segment.write_bytes(segment.read_bytes()[:-3])
+    (tmp_path / "not-an-id").mkdir()
+    found = {m.id: m for m in load_mirrors(tmp_path)}
+    assert set(found) == {"b" * 32, "e" * 32}
+    assert found["e" * 32].last == 1
+    assert any(p.name.startswith("d" * 32 + ".damaged-") for p in tmp_path.iterdir())
+    for mirror in found.values():
+        mirror.close()
