@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import json
 import threading
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import DaemonError, WireError, error_from_json
@@ -162,7 +162,8 @@ class Channel:
             "msg_type": type,
             "username": "",
             "session": self.client,
-            "date": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
+            # To the microsecond: a kernel refuses a second message of the same bytes.
+            "date": datetime.now(timezone.utc).isoformat(),
             "version": "5.3",
             **(header or {}),
         }
