@@ -61,7 +61,10 @@ class Snapshots:
         changed.set()
 
     def value(self) -> dict[str, Any]:
-        """The present snapshot."""
+        """The present snapshot: whoever has just changed something sees it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._publish()
         self._build()
         return self._value
 

@@ -164,6 +164,10 @@ def test_only_the_newest_snapshot_is_delivered() -> None:
         snapshots.changed(False)
         snapshots.changed(True)
         await asyncio.wait_for(snapshots.after(revision), 0.5)
+        # Whoever asks sees its own change at once.
+        pods[0].waiting = 7
+        snapshots.changed()
+        assert snapshots.value()["pods"][0]["waiting"] == 7
         snapshots.close()
 
     asyncio.run(work())
