@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ def folder() -> str:
 
 def local_kernel(shell: Any) -> str | None:
     """The id of the local kernel: what its connection file is called; None in a terminal."""
-    if running_kernel(shell) is None:
-        return None
+    return None if running_kernel(shell) is None else _connection_id()
+
+
+@functools.cache
+def _connection_id() -> str | None:
     from ipykernel.connect import get_connection_file
 
     try:

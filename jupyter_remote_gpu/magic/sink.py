@@ -122,13 +122,14 @@ def show_here(shell: Any, message: Message) -> None:
 def choose_sink(shell: Any, put: Callable[[Message], None], suffix: str = "") -> Any:
     """The sink for the cell that runs now.
 
-    Local streams are flushed first, so that what the cell printed before stands before.
+    A kernel's local streams are flushed first, so that what the cell printed before stands before.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
     kernel = running_kernel(shell)
     if kernel is None or _captured(shell):
         return PythonSink(put)
+    for stream in (sys.stdout, sys.stderr):
+        # As `flush` does, but nobody waits: what comes after it takes the same queue.
+        stream.pub_thread.schedule(stream._flush)  # type: ignore[union-attr]
     return KernelSink(kernel, kernel.get_parent().get("header", {}), suffix)
 
 
