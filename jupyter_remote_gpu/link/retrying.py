@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import RemoteGPUError, TransportError
 
@@ -93,9 +93,8 @@ class Clock:
     ) -> asyncio.Future[T] | None:
         hurry = asyncio.create_task(self._now.wait())
         try:
-            done, _ = await asyncio.wait(
-                [*running, hurry], timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
+            waited: list[asyncio.Future[Any]] = [*running, hurry]
+            done, _ = await asyncio.wait(waited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             hurry.cancel()
             await asyncio.wait([hurry])

@@ -238,7 +238,7 @@ class PodLink:
             self._set(state, e.message, code=e.code, host_key=key)
         except asyncio.CancelledError:
             raise
-        except Exception:  # noqa: BLE001 - logged and shown; the daemon serves other pods
+        except Exception:  # logged and shown: the daemon serves other pods
             log.exception("the link to %s", self.pod.name)
             self._set(
                 PodState.FAILED,

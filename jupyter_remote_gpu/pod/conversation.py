@@ -1,33 +1,23 @@
-"""What is said between a kernel and those who ask: requests in, numbered records out."""
+"""What a kernel says, as numbered records; and which of its executions runs."""
 
 from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import NotFound, WireError
 from ..models import Outcome
-from ..wire.records import DURABLE, EPHEMERAL, PROGRESS, Record, check_id
-from .executions import Execution, Queue, Requests
+from ..wire.records import DURABLE, EPHEMERAL, PROGRESS
+from .executions import Execution, Queue
 from .journal import Journal
 from .kernel import KernelProcess
-from .messages import KernelSockets, dump, without_subshell
-from .peers import Peer, reject
+from .messages import KernelSockets
 
-_CHANNEL_OF = {
-    "execute_request": "shell",
-    "complete_request": "shell",
-    "inspect_request": "shell",
-    "is_complete_request": "shell",
-    "history_request": "shell",
-    "comm_info_request": "shell",
-    "comm_open": "shell",
-    "comm_msg": "shell",
-    "comm_close": "shell",
-    "input_reply": "stdin",
-}
+REPLY_SECONDS = 1.0
+"""How long after its ``idle`` a kernel's reply is waited for: they come on two sockets."""
+
 _CLASS_OF = {
     "update_display_data": PROGRESS,
     "clear_output": PROGRESS,
@@ -55,21 +45,30 @@ finally:
 
 
 class Conversation:
-    """The kernel's side of the keeper: no file descriptors but the kernel's sockets."""
+    """The kernel's side of the keeper: no file descriptors but the kernel's sockets.
+
+    Attributes
+    ----------
+    queue : Queue
+        The executions that wait and the one that runs.
+    input : int or None
+        Record number of the `input_request` that has no answer yet.
+    over : bool
+        The kernel is gone.
+    """
 
     def __init__(self, kernel: KernelProcess, journal: Journal) -> None:
         self._kernel = kernel
-        self._journal = journal
+        self.journal = journal
         self._zmq = KernelSockets(kernel)
-        self._queue = Queue()
-        self._requests = Requests()
+        self.queue = Queue()
         self._ready = False
         # ipykernel 7 welcomes a subscription; others show on iopub that they answer a
         # request, but only once the subscription has reached them: asked until they do.
         self._probes = {self._zmq.send_new("shell", "kernel_info_request", {})}
         self._held: list[tuple[str, list[bytes]]] = []
-        self._input: int | None = None
-        self._over = False
+        self.input: int | None = None
+        self.over = False
 
     @property
     def sockets(self) -> Mapping[str, Any]:
@@ -78,7 +77,7 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether an execution runs or waits."""
-        return bool(self._queue.all())
+        return bool(self.queue.all())
 
     def close(self) -> None:
         self._zmq.close()
@@ -94,7 +93,7 @@ class Conversation:
             for channel, parts in self._held:
                 self._zmq.send(channel, parts)
             self._held.clear()
-            self._hand_over()
+            self.hand_over()
 
     # -- from the kernel
 
@@ -126,7 +125,7 @@ class Conversation:
     def _record(
         self, channel: str, kind: str, asked_by: object, parent: Any, parts: list[bytes]
     ) -> None:
-        owner = self._queue.owner(asked_by)
+        owner = self.queue.owner(asked_by)
         head = {
             "channel": channel,
             "type": kind,
@@ -134,26 +133,54 @@ class Conversation:
             "execution": owner,
             "client": None,
         }
-        number = self._journal.add(head, parts)
+        number = self.journal.add(head, parts)
         if channel == "stdin" and kind == "input_request":
-            self._input = number
-        current = self._queue.current
+            self.input = number
+        current = self.queue.current
         if current is None or owner != current.id or asked_by != current.msg_id:
             return
         if channel == "iopub" and kind == "status":
             state = json.loads(parts[3]).get("execution_state")
             if state == "busy" and not current.running:
                 current.running = True
-                self._journal.note("running", {"execution": current.id}, execution=current.id)
+                self.journal.note("running", {"execution": current.id}, execution=current.id)
                 if current.silent:
-                    self._has_begun(current)
+                    current.begun_at = time.monotonic()
             elif state == "idle" and current.running:
                 current.idle = True
+                current.give_up_at = time.monotonic() + REPLY_SECONDS
         elif kind == "execute_input":
-            self._has_begun(current)
+            current.begun_at = time.monotonic()
         elif kind == "execute_reply":
             current.reply, current.reply_record = json.loads(parts[3]), number
         if current.complete:
+            self._end(current)
+
+    def due(self) -> float | None:
+        """When (monotonic, s) `tick` wants to be called, if at all."""
+        current = self.queue.current
+        if current is None:
+            return None
+        times = [current.give_up_at]
+        if current.interrupt_wanted:
+            times.append(current.interruptible_at())
+        return min((t for t in times if t is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Pass on an interrupt that is due; end an execution that will have no reply.
+
+        An interrupt that comes before the first line of the cell can end ipykernel's
+        handler without a reply; the kernel is idle and well.
+        """
+        current = self.queue.current
+        if current is None:
+            return
+        from_when = current.interruptible_at()
+        if current.interrupt_wanted and from_when is not None and now >= from_when:
+            current.interrupt_wanted = False
+            self._interrupt_now()
+        if current.give_up_at is not None and now >= current.give_up_at:
+            current.reply = {"status": str(Outcome.ABORTED), "ename": "KeyboardInterrupt"}
             self._end(current)
 
     def _end(self, done: Execution) -> None:
@@ -167,15 +194,15 @@ class Conversation:
         for key in ("ename", "evalue"):
             if key in reply:
                 content[key] = reply[key]
-        self._journal.note("ended", content, execution=done.id, client=done.client)
+        self.journal.note("ended", content, execution=done.id, client=done.client)
         done.outcome = content["outcome"]
-        self._queue.current = None
-        self._input = None
-        self._hand_over()
+        self.queue.current = None
+        self.input = None
+        self.hand_over()
 
     def died(self, status: int, asked: bool, stderr: str) -> None:
         """The process is gone: end what it had, and say how it ended."""
-        self._over = True
+        self.over = True
         number = -status if status < 0 else None
         name = None
         if number is not None:
@@ -184,136 +211,33 @@ class Conversation:
             except ValueError:
                 name = str(number)
         note = {"code": status if status >= 0 else None, "signal": name, "asked": asked}
-        self._journal.note("died", {**note, "stderr": stderr})
-        for execution in self._queue.all():
+        self.journal.note("died", {**note, "stderr": stderr})
+        for execution in self.queue.all():
             content = {"execution": execution.id, "outcome": str(Outcome.DIED), "count": None}
-            self._journal.note(
+            self.journal.note(
                 "ended", {**content, **note}, execution=execution.id, client=execution.client
             )
-        self._queue = Queue()
+        self.queue = Queue()
 
     # -- to the kernel
 
-    def on_request(self, peer: Peer, record: Record) -> None:
-        """Take a request: recorded before it is handed over, handed over at most once.
+    @property
+    def session(self) -> str:
+        """The keeper's own session id towards the kernel."""
+        return self._zmq.session
 
-        Raises
-        ------
-        WireError
-            If it is not of the protocol's form.
-        """
-        head = record.head
-        client = check_id(head.get("client"), "the client")
-        channel = _CHANNEL_OF.get(record.type)
-        header = record.json(0)
-        msg_id = header.get("msg_id")
-        if channel is None or len(record.parts) < 4 or not isinstance(msg_id, str):
-            raise WireError(f"a request of type {record.type!r:.40} is not taken")
-        known = self._requests.seen(client, record.first)
-        if known is not None:
-            self._ack(peer, client, record.first, *known, duplicate=True)
-            return
-        if self._over:
-            reject(peer, record, NotFound("the kernel has ended", code="kernel-ended"))
-            return
-        execution = None
-        if record.type == "execute_request":
-            execution = check_id(head.get("execution"), "the execution")
-        answers = head.get("answers")
-        if channel == "stdin" and (answers is None or answers != self._input):
-            # Somebody else answered first, or the question is over.
-            self._requests.take(client, record.first, 0, None)
-            self._ack(peer, client, record.first, None, None, duplicate=False)
-            return
-        content = record.json(3)
-        note: dict[str, Any] = {
-            "client": client,
-            "number": record.first,
-            "type": record.type,
-            "msg_id": msg_id,
-            "execution": execution,
-            "meta": head.get("meta") or {},
-        }
-        if execution is not None:
-            note["code"] = content.get("code", "")
-        if channel == "stdin":
-            note["answers"] = answers  # never the value: it may be a password
-            self._input = None
-        number = self._journal.note("request", note, execution=execution, client=client)
-        self._requests.take(client, record.first, number, execution)
-        self._journal.flush()
-        self._ack(peer, client, record.first, number, execution, duplicate=False)
-        if execution is not None:
-            content["stop_on_error"] = False  # the local kernel does the aborting
-        parts = [
-            dump(without_subshell(header, self._zmq.session)),
-            record.parts[1],
-            record.parts[2],
-            dump(content) if execution is not None else record.parts[3],
-            *record.parts[4:],
-        ]
-        if execution is None:
-            self._send(channel, parts)
-            return
-        silent = bool(content.get("silent"))
-        self._queue.add(
-            Execution(execution, client, record.first, number, msg_id, silent, parts=parts)
-        )
-        self._hand_over()
-
-    def _ack(
-        self,
-        peer: Peer,
-        client: str,
-        number: int,
-        record: int | None,
-        execution: str | None,
-        duplicate: bool,
-    ) -> None:
-        peer.send(
-            {
-                "type": "ack",
-                "client": client,
-                "number": number,
-                "record": record,
-                "execution": execution,
-                "duplicate": duplicate,
-            }
-        )
-
-    def _send(self, channel: str, parts: list[bytes]) -> None:
+    def send(self, channel: str, parts: list[bytes]) -> None:
+        """Hand a message over, or hold it until the kernel is ready."""
         if self._ready:
             self._zmq.send(channel, parts)
         else:
             self._held.append((channel, parts))
 
-    def _hand_over(self) -> None:
-        if self._ready and (following := self._queue.next()) is not None:
+    def hand_over(self) -> None:
+        """Give the kernel the next execution, if it has none."""
+        if self._ready and (following := self.queue.next()) is not None:
             self._zmq.send("shell", following.parts)
             following.parts = []
-
-    def interrupt(self, execution: str | None, client: str) -> bool:
-        """Interrupt an execution; False (void) when it does not run any more."""
-        target = self._queue.find(execution)
-        done = target is not None
-        if target is not None and target is not self._queue.current:
-            self._queue.waiting.remove(target)
-            content = {"execution": target.id, "outcome": str(Outcome.ABORTED), "count": None}
-            self._journal.note("ended", content, execution=target.id, client=target.client)
-        elif target is not None and not target.begun:
-            # It was sent but its code does not run yet: an idle kernel ignores a signal.
-            target.interrupt_wanted = True
-        elif target is not None:
-            self._interrupt_now()
-        note = {"execution": execution, "client": client, "done": done}
-        self._journal.note("interrupt", note, execution=execution)
-        return done
-
-    def _has_begun(self, current: Execution) -> None:
-        current.begun = True
-        if current.interrupt_wanted:
-            current.interrupt_wanted = False
-            self._interrupt_now()
 
     def _interrupt_now(self) -> None:
         if self._kernel.interrupt_mode == "message":

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+SETTLE_SECONDS = 0.3
 _REMEMBERED = 10_000
 
 
@@ -17,8 +18,10 @@ class Execution:
     ----------
     parts : list of bytes
         The message to send; emptied once it was handed over.
-    running, begun : bool
-        The kernel said ``busy``; its code runs (only now a signal reaches it).
+    give_up_at : float or None
+        The kernel is idle again but has not replied: when (monotonic, s) to stop waiting.
+    begun_at : float or None
+        When (monotonic, s) the kernel took its code up.
     """
 
     id: str
@@ -29,12 +32,20 @@ class Execution:
     silent: bool = False
     parts: list[bytes] = field(default_factory=list)
     running: bool = False
-    begun: bool = False
+    begun_at: float | None = None
     interrupt_wanted: bool = False
     reply: dict[str, Any] | None = None
     reply_record: int | None = None
     idle: bool = False
+    give_up_at: float | None = None
     outcome: str | None = None
+
+    def interruptible_at(self) -> float | None:
+        """From when (monotonic, s) on an interrupt reaches the cell's own code.
+
+        Earlier, an idle kernel ignores the signal, and IPython's callbacks swallow it.
+        """
+        return None if self.begun_at is None else self.begun_at + SETTLE_SECONDS
 
     @property
     def complete(self) -> bool:

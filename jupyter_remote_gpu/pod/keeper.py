@@ -19,6 +19,7 @@ import zmq
 
 from . import paths
 from .conversation import Conversation
+from .intake import Intake
 from .journal import Journal
 from .kernel import KernelProcess
 from .peers import Peer
@@ -67,6 +68,7 @@ class Keeper:
         """Start the kernel and say so in the journal and in ``kernel.json``."""
         self.kernel.start()
         self.talk = Conversation(self.kernel, self.journal)
+        self.intake = Intake(self.talk)
         info = {
             "kernel": self.kernel_id,
             "identity": self.journal.identity,
@@ -128,6 +130,8 @@ class Keeper:
     def _timeout(self) -> float:
         now = time.monotonic()
         waits = [60.0]
+        if (due := self.talk.due()) is not None:
+            waits.append(due - now)
         if self._stop_at:
             waits.append(self._stop_at[0][0] - now)
         if self.journal.log.trouble:
@@ -149,6 +153,7 @@ class Keeper:
         if self._wake.fileno() in ready:
             with contextlib.suppress(BlockingIOError):
                 self._wake.recv(4096)
+        self.talk.tick(time.monotonic())
         self.journal.flush()
         self._timers()
         self._pump()
@@ -206,12 +211,12 @@ class Keeper:
 
     def on_request(self, peer: Peer, record: Any) -> None:
         self._wanted_at = time.monotonic()
-        self.talk.on_request(peer, record)
+        self.intake.on_request(peer, record)
 
     def on_control(self, peer: Peer, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind == "interrupt":
-            done = self.talk.interrupt(message.get("execution"), peer.client or "")
+            done = self.intake.interrupt(message.get("execution"), peer.client or "")
             peer.send({"type": "interrupted", "tag": message.get("tag"), "done": done})
         elif kind == "stop":
             self._stop()

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_remote_gpu.wire.frames import encode_control
@@ -37,6 +38,13 @@ def kernel(commands: PodCommands) -> Iterator[Bridge]:
         bridge.close()
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def journal_bytes(bridge: Bridge) -> bytes:
     folder = bridge.pod.state / "kernels" / bridge.kernel / "journal"
     return b"".join(p.read_bytes() for p in sorted(folder.glob("*.seg")))
@@ -48,7 +56,8 @@ def test_a_cell_from_request_to_end(kernel: Bridge) -> None:
     assert (ended["outcome"], ended["count"]) == ("ok", 1)
     kinds = [r.type for r in kernel.records if r.execution == execution]
     assert kinds[:4] == ["request", "status", "running", "execute_input"]
-    assert sorted(kinds[4:7]) == ["execute_reply", "execute_result", "stream"]
+    # The reply comes on another socket than the rest: its place is not given.
+    assert sorted(kinds[4:-1]) == ["execute_reply", "execute_result", "status", "stream"]
     assert kinds[-1] == "ended"
     assert kernel.text(execution) == "hello\n"
     assert kernel.record("started").first == 1
@@ -147,10 +156,12 @@ def test_an_interrupt_names_its_execution(kernel: Bridge) -> None:
 
 def test_an_interrupt_right_behind_its_request_is_not_lost(kernel: Bridge) -> None:
     kernel.run("import time")
-    for _ in range(10):
+    for _ in range(30):
         execution = kernel.execute("time.sleep(60)")
         kernel.tell(type="interrupt", execution=execution, tag="t")
-        assert kernel.record("ended", execution).content["ename"] == "KeyboardInterrupt"
+        ended = kernel.record("ended", execution).content
+        assert ended["ename"] == "KeyboardInterrupt"
+        assert ended["outcome"] in ("error", "aborted")
 
 
 def test_input_is_answered_once_and_its_value_is_never_written(kernel: Bridge) -> None:
@@ -206,7 +217,7 @@ def test_a_keeper_that_is_killed_leaves_its_journal(commands: PodCommands, kerne
     whole = commands.bridge(kernel.kernel)
     whole.record("ended", execution)
     assert whole.text(execution) == "before\n"
-    assert not Path(f"/proc/{info['pid']}").exists() or os.name != "posix"
+    assert not is_alive(info["pid"])
     whole.close()
 
 
