@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from typing import Any
 
 __all__ = ["load", "unload"]
@@ -18,6 +19,8 @@ def load(shell: Any) -> None:
 
     if getattr(shell, _ATTRIBUTE, None) is not None:
         return
+    # What the client logs is not for the notebook: without a handler it would go to stderr.
+    logging.getLogger("jupyter_remote_gpu").addHandler(logging.NullHandler())
     session = Session(shell)
     shell.register_magics(GPUMagics(shell, session))
     setattr(shell, _ATTRIBUTE, (session, install_quiet_traceback(shell)))

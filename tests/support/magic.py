@@ -128,10 +128,25 @@ class FakeFace:
 
     client = "c" * 32
 
-    def __init__(self) -> None:
+    def __init__(self, *pods: dict[str, Any]) -> None:
+        self.pods = list(pods)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, Any] = {}
         self.channel = FakeChannel()
         self.on_batch: Callable[[list[Record]], Awaitable[None]]
         self.on_control: Callable[[dict[str, Any]], Awaitable[None]]
+
+    def request(self, op: str, /, *, timeout: float = 30.0, **args: Any) -> Any:
+        self.asked.append((op, args))
+        if op == "snapshot":
+            return {"revision": 1, "pods": self.pods}
+        answer = self.answers.get(op, {})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(args) if callable(answer) else answer
+
+    def latest_snapshot(self) -> dict[str, Any] | None:
+        return {"revision": 1, "pods": self.pods}
 
     def open_channel(self, *, on_batch: Any, on_control: Any, **_: Any) -> FakeChannel:
         self.on_batch, self.on_control = on_batch, on_control
