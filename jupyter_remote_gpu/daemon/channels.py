@@ -14,6 +14,7 @@ from ..wire.records import RecordAssembler
 from .connection import FaceConnection
 
 if TYPE_CHECKING:
+    from ..wire.reader import LogReader
     from .kernel_state import KernelState
 
 CHUNK = 256 << 10
@@ -35,26 +36,49 @@ class FaceChannel:
         self._connection = connection
         self._state = state
         self._controls: deque[bytes] = deque()
-        self._wake = asyncio.Event()
-        self._refusal: RemoteGPUError | None = None
+        self._reader: LogReader | None = None
+        self._full = asyncio.Event()
+        self._failure: RemoteGPUError | None = None
 
     # -- what the kernel's side tells (never waits)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Queue a control message; it goes ahead of the records."""
+        """Send a control message; it goes ahead of the records."""
         self._controls.append(encode_control(message))
-        self._wake.set()
         if len(self._controls) > MAX_CONTROLS:
             self.drop()
+        self._pump()
 
     def refuse(self, error: RemoteGPUError) -> None:
         """End the channel with a reason."""
-        self._refusal = error
-        self._wake.set()
+        self._failure = error
+        self._full.set()
 
     def drop(self) -> None:
         """End the channel at once: the same client has come back."""
         self._connection.abort()
+
+    def _pump(self) -> None:
+        """Send what there is, as far as the face reads.
+
+        Called by whoever has news, so that a small record costs no turn of the loop.
+        """
+        if self._reader is None or self._full.is_set():
+            return
+        while not self._connection.full:
+            if self._controls:
+                data = b"".join(self._controls)
+                self._controls.clear()
+            else:
+                try:
+                    data = self._reader.read(CHUNK)
+                except (WireError, OSError) as e:
+                    self.refuse(WireError(f"The mirror cannot be read: {e}"))
+                    return
+            if not data:
+                return
+            self._connection.queue(data)
+        self._full.set()
 
     # -- the connection
 
@@ -78,7 +102,7 @@ class FaceChannel:
         cursor = hello.get("cursor")
         if not isinstance(cursor, int):
             raise WireError("the hello has no cursor")
-        reader = mirror.reader(cursor)
+        self._reader = mirror.reader(cursor)
         await self._connection.send(
             {
                 "type": "welcome",
@@ -89,42 +113,33 @@ class FaceChannel:
                 "alive": self._state.alive,
             }
         )
-        self._state.attach(self)
-        mirror.watchers.add(self._wake.set)
+        mirror.watchers.add(self._pump)
         receiving = asyncio.create_task(self._receive())
-        sending = asyncio.create_task(self._send(reader))
+        sending = asyncio.create_task(self._send())
         try:
+            self._state.attach(self)
+            self._pump()
             await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            mirror.watchers.discard(self._wake.set)
+            mirror.watchers.discard(self._pump)
             self._state.audience.detach(self)
             for task in (receiving, sending):
                 task.cancel()
             await asyncio.wait({receiving, sending})
-            reader.close()
+            self._reader.close()
         for task in (receiving, sending):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _send(self, reader: Any) -> None:
-        write = self._connection.write
-        self._wake.set()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while True:
-                if self._controls:
-                    data = b"".join(self._controls)
-                    self._controls.clear()
-                    await write(data)
-                if self._refusal is not None:
-                    error = error_to_json(self._refusal)
-                    await self._connection.send({"type": "refused", "error": error})
-                    return
-                data = reader.read(CHUNK)
-                if not data:
-                    break
-                await write(data)
+    async def _send(self) -> None:
+        """Go on when the face has read, until the channel is refused."""
+        while self._failure is None:
+            await self._full.wait()
+            await self._connection.drain()
+            self._full.clear()
+            self._pump()
+        error = error_to_json(self._failure)
+        await self._connection.send({"type": "refused", "error": error})
 
     async def _receive(self) -> None:
         assembler = RecordAssembler(MAX_REQUEST)

@@ -9,6 +9,7 @@ from typing import Any
 from ..wire.frames import FrameDecoder, encode_control
 
 READ_BYTES = 256 << 10
+HIGH_BYTES = 256 << 10
 CLOSE_SECONDS = 1.0
 
 
@@ -24,6 +25,7 @@ class FaceConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self.writer = writer
+        writer.transport.set_write_buffer_limits(high=HIGH_BYTES)
         self._decoder = FrameDecoder()
         self._early: list[tuple[int, bytes]] = []
         self.hello: dict[str, Any] = {}
@@ -54,6 +56,19 @@ class FaceConnection:
             return None
         self._early = frames[1:]
         return frames[0]
+
+    @property
+    def full(self) -> bool:
+        """Whether more than `HIGH_BYTES` wait for the face to read."""
+        return self.writer.transport.get_write_buffer_size() > HIGH_BYTES
+
+    def queue(self, data: bytes) -> None:
+        """Send bytes without waiting; look at `full` before."""
+        self.writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the face has read most of what waits."""
+        await self.writer.drain()
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a control message; waits while the face does not read."""

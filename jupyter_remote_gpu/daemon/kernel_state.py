@@ -18,6 +18,7 @@ from .channels import FaceChannel
 from .mirror import Mirror
 from .outbox import Outbox, check_request, interrupt_frame
 from .sentences import GONE
+from .snapshot import LATER, NOW, SOON
 
 _GOING = {PodState.CONNECTING, PodState.PREPARING, PodState.CONNECTED, PodState.RECONNECTING}
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class KernelState:
     ----------
     mirror : Mirror
     on_change : callable
-        Called when the snapshot would differ (True) or only record numbers moved (False).
+        Called when the snapshot would differ, with the seconds that this may wait.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class KernelState:
         Since the pod was connected the mirror has once been as long as the journal.
     """
 
-    def __init__(self, mirror: Mirror, on_change: Callable[[bool], None]) -> None:
+    def __init__(self, mirror: Mirror, on_change: Callable[[float], None]) -> None:
         self.mirror = mirror
         self.id = mirror.id
         self.outbox = Outbox()
@@ -95,7 +96,7 @@ class KernelState:
         self._bridged = True
         self.audience.trouble("pod", welcome.get("trouble"))
         self._check_synced()
-        self._on_change(True)
+        self._on_change(NOW)
 
     def unbridged(self) -> None:
         """The bridge is gone: what is incomplete is dropped, requests wait."""
@@ -121,7 +122,7 @@ class KernelState:
             if folded.started and not self.mirror.info.get("display_name"):
                 self.mirror.note(display_name=str(folded.started.get("display_name", "")))
         self._check_synced()
-        self._on_change(told)
+        self._on_change(SOON if told else LATER)
 
     def told(self, message: dict[str, Any]) -> None:
         """Pass a control message of the keeper's on to whom it concerns."""
@@ -129,7 +130,7 @@ class KernelState:
         if kind in ("ack", "rejected"):
             self.outbox.done(message.get("client"), message.get("number"))
             self.audience.tell(message.get("client"), message)
-            self._on_change(True)
+            self._on_change(SOON)
         elif kind == "interrupted":
             origin = self.outbox.interrupts.pop(str(message.get("tag")), None)
             if origin is not None:
@@ -156,7 +157,7 @@ class KernelState:
         self.outbox.stop = False
         self._void_interrupts()
         self.audience.tell_link()
-        self._on_change(True)
+        self._on_change(NOW)
         return True
 
     def _set_fault(self, error: RemoteGPUError) -> None:
@@ -230,7 +231,7 @@ class KernelState:
         if data is not None and self.send(data):
             self.outbox.sent(client, record.first)
         self.on_need()
-        self._on_change(True)
+        self._on_change(SOON)
 
     def interrupt(self, client: str, tag: str, execution: str | None) -> None:
         """Pass an interrupt on now, or when the link is back."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
+from ..link import keys
 from ..models import PodState
 from ..wire.records import is_id
 from .doctor import examine
@@ -202,16 +203,12 @@ class Operations:
     # -- keys, doctor, the daemon itself
 
     async def _key_install(self, args: Args) -> Args:
-        from ..link.keys import install
-
         entry = self._pods.entry(args.get("name"))
-        return {"public_key": await install(entry.link, self._pods.folder, KEY_SECONDS)}
+        return {"public_key": await keys.install(entry.link, self._pods.folder, KEY_SECONDS)}
 
     async def _key_remove(self, args: Args) -> Args:
-        from ..link.keys import remove
-
         entry = self._pods.entry(args.get("name"))
-        return {"public_key": await remove(entry.link, self._pods.folder, KEY_SECONDS)}
+        return {"public_key": await keys.remove(entry.link, self._pods.folder, KEY_SECONDS)}
 
     async def _doctor(self, args: Args) -> Args:
         return await examine(self._pods)

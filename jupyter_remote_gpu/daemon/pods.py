@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Conflict, NotFound
+from ..errors import Conflict, NotFound, RemoteGPUError
+from ..link import keys
 from ..link.supervisor import PodLink
 from ..models import KernelInfo, PodInfo, PodState
 from ..pods.registry import Pod, Registry
@@ -18,8 +19,10 @@ from .kernel_link import KernelLink
 from .kernel_state import KernelState
 from .mirror import Mirror, load_mirrors
 from .sentences import GONE, not_connected
+from .snapshot import NOW
 
 _ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
+KEY_SECONDS = 10.0
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -75,7 +78,7 @@ class Pods:
         Called when the snapshot would differ; see `Snapshots.changed`.
     """
 
-    def __init__(self, folder: Path, on_change: Callable[[bool], None]) -> None:
+    def __init__(self, folder: Path, on_change: Callable[[float], None]) -> None:
         self.folder = folder
         self.laptop = store.laptop_id(folder)
         self.registry = Registry(folder)
@@ -137,20 +140,25 @@ class Pods:
         """Register a pod; it is not connected yet."""
         pod = self.registry.add(name, ssh, python)
         entry = self._enter(pod)
-        self._on_change(True)
+        self._on_change(NOW)
         return entry
 
     async def remove(self, name: str) -> None:
         """Disconnect and forget a pod, its own key and its host key. Mirrors stay."""
         entry = self.entry(name)
         self._wanted.discard(name)
+        if entry.state is PodState.CONNECTED and keys.own_key_path(self.folder, name).exists():
+            try:
+                await keys.remove(entry.link, self.folder, KEY_SECONDS)
+            except RemoteGPUError as e:
+                log.warning("our key stays on pod %s: %s", name, e)
         await entry.link.close()
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
         entry.changed.set()
         self.registry.remove(name)
         self.bindings.forget_pod(name)
-        self._on_change(True)
+        self._on_change(NOW)
 
     def connect(self, name: str, accept_host_key: str | None) -> PodEntry:
         """Begin to connect; the user wants it from here on."""
@@ -197,7 +205,7 @@ class Pods:
         self._spread(name, link, status.state, status.reason, status.since)
         changed, entry.changed = entry.changed, asyncio.Event()
         changed.set()
-        self._on_change(True)
+        self._on_change(NOW)
 
     def _spread(
         self, name: str, link: PodLink | None, state: PodState, reason: str | None, since: float

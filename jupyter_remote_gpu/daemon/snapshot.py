@@ -10,10 +10,9 @@ from typing import Any
 from ..models import PodInfo
 from ..wire.frames import MAX_PAYLOAD, encode_control
 
-SOON_SECONDS = 0.05
-"""After a change others are waited for, so that a burst is one snapshot."""
-LATER_SECONDS = 1.0
-"""The same where only record numbers moved."""
+NOW, SOON, LATER = 0.05, 0.3, 2.0
+"""Seconds in which others may join a change, so that a burst is one snapshot: where a state
+changed, where an execution did, where only record numbers moved."""
 CODE_CHARS = 300
 _STEPS = ((50, 50), (50, 10), (20, 3), (10, 1), (5, 0))
 """Kernels a pod and executions a kernel, tried in turn until it fits into a frame."""
@@ -42,10 +41,10 @@ class Snapshots:
         self._event = b""
         self._value: dict[str, Any] = {}
 
-    def changed(self, important: bool = True) -> None:
-        """Something differs; `important` is False where only record numbers moved."""
+    def changed(self, within: float = NOW) -> None:
+        """Something differs; those who follow are told within so many seconds."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + (SOON_SECONDS if important else LATER_SECONDS)
+        due = loop.time() + within
         if self._timer is not None:
             if self._due <= due:
                 return

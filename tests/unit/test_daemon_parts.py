@@ -13,7 +13,7 @@ from jupyter_remote_gpu.daemon import outbox as outbox_module
 from jupyter_remote_gpu.daemon.bindings import Bindings
 from jupyter_remote_gpu.daemon.opening import working_name
 from jupyter_remote_gpu.daemon.outbox import Outbox, check_request
-from jupyter_remote_gpu.daemon.snapshot import Snapshots
+from jupyter_remote_gpu.daemon.snapshot import LATER, NOW, Snapshots
 from jupyter_remote_gpu.errors import RemoteGPUError, WireError
 from jupyter_remote_gpu.models import ExecutionInfo, KernelInfo, PodInfo
 from jupyter_remote_gpu.wire.frames import CONTROL, MAX_PAYLOAD, FrameDecoder, decode_control
@@ -161,8 +161,8 @@ def test_only_the_newest_snapshot_is_delivered() -> None:
         assert decode_control(payload)["snapshot"]["pods"][0]["waiting"] == 99
         assert len(built) == 2
         # Numbers that moved may wait; a state that changed meanwhile does not.
-        snapshots.changed(False)
-        snapshots.changed(True)
+        snapshots.changed(LATER)
+        snapshots.changed(NOW)
         await asyncio.wait_for(snapshots.after(revision), 0.5)
         # Whoever asks sees its own change at once.
         pods[0].waiting = 7
