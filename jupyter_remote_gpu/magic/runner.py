@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +13,16 @@ from typing import Any
 
 from ..errors import NotConnected, RemoteGPUError
 from ..models import Outcome, PodState
-from .execution import Execution
+from .execution import Event, Execution
 from .inputs import Asker, Withdrawn
 from .kernels import DOWN, RemoteKernel
 from .raised import ControlBack, KernelDied, control_back, remote_error
 from .sink import notice, running_kernel, show_here
 
 __all__ = ["Runner"]
+
+QUIET_SECONDS = 1.0
+"""How long the link may be down before the cell says so: a hiccup leaves no trace."""
 
 
 class Runner:
@@ -45,6 +50,7 @@ class Runner:
         self._notice_id = f"jrg-{uuid.uuid4().hex}"
         self._noticed = False
         self._noticing = False
+        self._due: tuple[float, str] | None = None
 
     def wait(self, submit: Callable[[], int] | None = None) -> None:
         """Hand the cell over with `submit`, then wait until it has ended.
@@ -63,14 +69,26 @@ class Runner:
         with self._signals():
             if submit is not None:
                 self._execution.number = submit()
-            self._say_link({"state": self._link})
+            if self._link not in DOWN:
+                self._say_link({})
             while True:
-                kind, *rest = self._execution.events.get()
+                kind, *rest = self._next()
                 if kind == "ended":
                     break
                 getattr(self, f"_on_{kind}")(*rest)
         self._say("")
         self._finish()
+
+    def _next(self) -> Event:
+        """The next event; meanwhile what is due is said."""
+        while self._due is not None:
+            at, text = self._due
+            try:
+                return self._execution.events.get(timeout=max(0.0, at - time.monotonic()))
+            except queue.Empty:
+                self._due = None
+                self._say(text)
+        return self._execution.events.get()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -155,16 +173,18 @@ class Runner:
     def _say_link(self, message: dict[str, Any]) -> None:
         if self._link == PodState.CONNECTED or not self._link:
             self._say("")
-        elif not self._noticing:
+        elif not self._noticing and self._due is None:
             reason = str(message.get("reason") or "").rstrip(". ")
             why = f" ({reason})" if reason else ""
-            self._say(
+            text = (
                 f"The link to {self._remote.pod} is down{why}: reconnecting. What runs there "
                 "runs on; this cell waits."
             )
+            self._due = time.monotonic() + QUIET_SECONDS, text
 
     def _say(self, text: str) -> None:
         """Show a sentence in the cell, or take it away with an empty one."""
+        self._due = None
         if not text and not self._noticing:
             return
         self._noticing = bool(text)
@@ -211,10 +231,10 @@ class Runner:
             how = f"The kernel on {pod} was killed by {said['signal']}"
             if said["signal"] == "SIGKILL":
                 how += " (often: out of memory)"
-        elif said.get("reason"):
-            how = f"The kernel on {pod} is gone: {said['reason']}"
+        elif said.get("code") is None:
+            how = f"The kernel on {pod} is gone"
         else:
-            how = f"The kernel on {pod} ended with status {said.get('code')}"
+            how = f"The kernel on {pod} ended with status {said['code']}"
         stderr = str(said.get("stderr") or "").strip()
         tail = f"\nIts last words:\n{stderr[-2000:]}" if stderr else ""
         return (

@@ -162,18 +162,44 @@ def test_a_second_stop_gives_control_back_and_says_how_to_attach(
     assert execution.outcome is None
 
 
-def test_a_cut_is_told_once_and_taken_back(setup: Setup, runner: Runner) -> None:
-    def link(state: str) -> Callable[[], None]:
-        return lambda: setup.control(type="link", state=state, reason="the network is gone")
+def link(setup: Setup, state: str) -> Callable[[], None]:
+    return lambda: setup.control(type="link", state=state, reason="the network is gone")
 
-    steps = [link("reconnecting"), link("connecting"), link("connected"), link("reconnecting"),
-             link("connected"), lambda: setup.feed(setup.log.ended(E))]  # fmt: skip
+
+def test_a_cut_is_told_once_and_taken_back(
+    setup: Setup, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.QUIET_SECONDS", 0.0)
+
+    def count(n: int) -> Callable[[], Any]:
+        return lambda: until(lambda: len(shown(setup)) == n)
+
+    steps = [
+        link(setup, "reconnecting"),
+        count(1),
+        link(setup, "connecting"),
+        link(setup, "connected"),
+        count(2),
+        link(setup, "reconnecting"),
+        count(3),
+        link(setup, "connected"),
+        lambda: setup.feed(setup.log.ended(E)),
+    ]
     Script(setup, *steps).run(runner)
     said = shown(setup)
     assert [k for k, _ in said] == ["display_data"] + ["update_display_data"] * 3
     assert "the network is gone" in said[0][1]["text/plain"]
     assert "waits" in said[0][1]["text/plain"]
     assert [bool(d) for _, d in said] == [True, False, True, False]
+
+
+def test_a_hiccup_of_the_link_leaves_no_trace(
+    setup: Setup, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.QUIET_SECONDS", PATIENCE)
+    steps = [link(setup, "reconnecting"), link(setup, "connected")]
+    Script(setup, *steps, lambda: setup.feed(setup.log.ended(E))).run(runner)
+    assert shown(setup) == []
 
 
 def test_stop_during_a_cut_says_when_it_will_be_sent(setup: Setup, runner: Runner) -> None:
