@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import time
 from pathlib import Path
+from typing import Any
 
-__all__ = ["private_folder", "replace", "set_aside"]
+__all__ = ["load", "private_folder", "replace", "save", "set_aside"]
+
+log = logging.getLogger(__name__)
 
 
 def private_folder(path: Path) -> Path:
@@ -38,3 +43,26 @@ def set_aside(path: Path) -> Path:
         target = path.with_name(f"{stem}-{number}")
     os.rename(path, target)
     return target
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; empty if it is missing, or damaged (then it is set aside)."""
+    try:
+        value = json.loads(path.read_bytes())
+        if isinstance(value, dict):
+            return value
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        log.error("%s cannot be read: %s", path, e.strerror)
+        return {}
+    except ValueError:
+        pass  # the sentence is below
+    log.error("%s was damaged and is now %s; we begin without it", path, set_aside(path).name)
+    return {}
+
+
+def save(path: Path, value: dict[str, Any]) -> None:
+    """Replace `path` by `value` as JSON."""
+    private_folder(path.parent)
+    replace(path, json.dumps(value).encode())

@@ -121,9 +121,7 @@ def test_bytes_and_ends_pass(proxy: Proxy, target: Target, client: Client) -> No
     until(lambda: proxy.connections == 0, "the end of the connection")
 
 
-def test_a_reset_of_one_side_reaches_the_other(
-    proxy: Proxy, target: Target, client: Client
-) -> None:
+def test_a_reset_passes(proxy: Proxy, target: Target, client: Client) -> None:
     a = client()
     b = target.peer(0)
     a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -132,9 +130,7 @@ def test_a_reset_of_one_side_reaches_the_other(
     until(lambda: proxy.connections == 0, "the end of the connection")
 
 
-def test_a_cut_resets_and_refuses_until_healed(
-    proxy: Proxy, target: Target, client: Client
-) -> None:
+def test_a_cut_resets_and_refuses(proxy: Proxy, target: Target, client: Client) -> None:
     a = client()
     b = target.peer(0)
     proxy.cut()
