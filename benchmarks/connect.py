@@ -28,7 +28,7 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
         local.run(f"%gpu connect {FAR}")
         local.gpu("1")  # from here on the pod is prepared
         for _ in range(times):
-            local.run(f"%gpu stop {stage.kernels()[-1]['kernel']}")
+            local.run("%gpu restart")
             local.run(f"%gpu disconnect {FAR}")
             stage.wait_for(FAR, "disconnected")
             start = time.perf_counter()

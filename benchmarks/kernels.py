@@ -157,4 +157,4 @@ class LocalKernel:
 
     def gpu(self, code: str, timeout: float = 600, on_text: OnText | None = None) -> Answer:
         """Run `code` on the pod."""
-        return ask(self.client, f"%%gpu\n{code}", timeout, on_text)
+        return ask(self.client, f"%%gpu {self._remote or ''}\n{code}", timeout, on_text)

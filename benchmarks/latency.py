@@ -26,7 +26,7 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
         with LocalKernel(pod) as gpu, LocalKernel() as local:
             for kernel in (gpu, local):
                 for _ in range(20):
-                    kernel.run("%%gpu\n1" if kernel is gpu else "1")
+                    kernel.gpu("1") if kernel is gpu else kernel.run("1")
             for _ in range(runs):
                 pairs.append(_alternate(gpu, local, cells))
             sent = []
@@ -36,6 +36,7 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
                 time.sleep(REST)
             face = [_timed(stage) for _ in range(cells)]
             hops = _hops(stage.records(pod), sent)
+            gpu.run(f"%gpu disconnect {pod}")
         name = f"{wanted * 1e3:.0f} ms"
         rows.append(_row(name, round_trip, pairs, hops, face))
         samples[name] = {
