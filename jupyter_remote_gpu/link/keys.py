@@ -14,7 +14,7 @@ from ..errors import LinkError, NotFound, TransportError
 from ..pods.registry import Pod, own_key_path
 from ..pods.store import private_folder, replace, set_aside
 
-__all__ = ["install", "own_key_path", "remove"]
+__all__ = ["install", "own_key_path", "read_own_key", "remove"]
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ async def install(link: Shell, folder: Path, timeout: float = 30.0) -> str:
         If the link is down, or the pod cannot write its ``~/.ssh/authorized_keys``.
     """
     path = own_key_path(folder, link.pod.name)
-    key = _read(path)
+    key = read_own_key(path)
     fresh = key is None
     if key is None:
         key = asyncssh.generate_private_key(
@@ -114,7 +114,7 @@ async def remove(link: Shell, folder: Path, timeout: float = 30.0) -> str:
         If the link is down, or the pod cannot write; the key is kept then.
     """
     path = own_key_path(folder, link.pod.name)
-    key = _read(path)
+    key = read_own_key(path)
     if key is None:
         raise NotFound(
             f"There is no key of ours for {link.pod.name}: nothing to take away.", code="no-key"
@@ -134,7 +134,8 @@ def _public(key: asyncssh.SSHKey) -> str:
     return key.export_public_key("openssh").decode("ascii").strip()
 
 
-def _read(path: Path) -> asyncssh.SSHKey | None:
+def read_own_key(path: Path) -> asyncssh.SSHKey | None:
+    """Our private key in `path`; None if there is none. A damaged one is set aside."""
     try:
         os.chmod(path, 0o600)
         return asyncssh.read_private_key(path)
