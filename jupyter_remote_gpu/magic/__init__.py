@@ -40,4 +40,4 @@ def unload(shell: Any) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("gpu", None)
     atexit.unregister(session.close)
-    session.close()
+    session.close(tell=True)

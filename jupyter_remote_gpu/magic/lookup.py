@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFound, RemoteGPUError
+from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
+from ..models import PodState, check_pod_name
 from . import place
+from .kernels import DOWN
+from .runner import refuse_if_down
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["find_execution", "known_pods", "last_pod_of"]
+__all__ = ["find_execution", "known_pods", "last_pod_of", "pod_meant"]
 
 
 def known_pods(pods: dict[str, Any]) -> str:
@@ -34,6 +37,48 @@ def last_pod_of(pods: dict[str, Any], names: list[str], path: str | None) -> str
             if newest is None or at > newest[0]:
                 newest = at, name
     return None if newest is None else newest[1]
+
+
+def pod_meant(session: Session, name: str | None) -> str:
+    """The pod that is meant: the named one, the only one, or the notebook's last one.
+
+    Raises
+    ------
+    BadInput, NotFound
+        With what there is, and what to type.
+    """
+    if name is not None:
+        check_pod_name(name)
+        if name not in session.pods() and name not in session.pods(now=True):
+            raise NotFound(
+                f"There is no pod called {name}. {known_pods(session.pods())} Add one with "
+                f"`jupyter remote-gpu add {name} ssh …`."
+            )
+        return name
+    pods = session.pods()
+    if not (usable := _usable(pods)):
+        pods = session.pods(now=True)
+        usable = _usable(pods)
+    if len(usable) == 1:
+        return usable[0]
+    if not usable:
+        last = session.last_pod
+        tried = [n for n, p in pods.items() if p.get("state") != PodState.DISCONNECTED]
+        meant = [last] if last in pods else tried or list(pods)
+        if len(meant) == 1:
+            refuse_if_down(str(meant[0]), pods[str(meant[0])])
+        raise Conflict(f"No pod is connected. {known_pods(pods)} Type `%gpu connect NAME`.")
+    last = session.last_pod or last_pod_of(pods, usable, place.notebook())
+    if last in usable:
+        return str(last)
+    raise BadInput(
+        f"Several pods are connected ({', '.join(sorted(usable))}): name one, as in "
+        f"`%%gpu {sorted(usable)[0]}`."
+    )
+
+
+def _usable(pods: dict[str, dict[str, Any]]) -> list[str]:
+    return [n for n, p in pods.items() if p.get("state") not in DOWN]
 
 
 def find_execution(session: Session, wanted: str | None) -> dict[str, Any]:

@@ -9,15 +9,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..client.threaded import Face
-from ..errors import BadInput, Conflict, NotFound
-from ..models import PodState, check_pod_name
 from . import place
 from .comms import plain_header
 from .execution import Execution
 from .follower import Follower
 from .handles import Handle
 from .kernels import DOWN, RemoteKernel
-from .lookup import known_pods, last_pod_of
+from .lookup import pod_meant
 from .pacing import Pacer
 from .reopen import Reopening, clock, joined_sentence
 from .runner import Runner, refuse_if_down
@@ -42,6 +40,8 @@ class Session:
         This notebook's kernel on each pod, by the pod's name.
     others : dict
         Kernels that are only read, by their id.
+    last_pod : str or None
+        The pod of the newest cell.
     listeners : list of callable
         Get each new snapshot, in the background thread.
     """
@@ -53,7 +53,7 @@ class Session:
         self.others: dict[str, RemoteKernel] = {}
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self._face: Face | None = None
-        self._last_pod: str | None = None
+        self.last_pod: str | None = None
         self._fresh: set[str] = set()
 
     @property
@@ -68,10 +68,14 @@ class Session:
         for listener in list(self.listeners):
             listener(snapshot)
 
-    def close(self) -> None:
-        """Let go of everything; the kernels on the pods go on."""
+    def close(self, *, tell: bool = False) -> None:
+        """Let go of everything; the kernels on the pods go on.
+
+        With `tell` the front ends lose the widgets. Not when this process only ends: the
+        next one opens them again.
+        """
         for remote in [*self.kernels.values(), *self.others.values()]:
-            remote.close(tell=True)
+            remote.close(tell=tell)
         self.kernels.clear()
         self.others.clear()
         if self._face is not None:
@@ -88,43 +92,18 @@ class Session:
         return {str(p["name"]): p for p in snapshot.get("pods", [])}
 
     def pod(self, name: str | None) -> str:
-        """The pod that is meant: the named one, the only one, or the notebook's last one.
+        """The pod that is meant; see `lookup.pod_meant`."""
+        return pod_meant(self, name)
 
-        Raises
-        ------
-        BadInput, NotFound
-            With what there is, and what to type.
-        """
-        if name is not None:
-            check_pod_name(name)
-            if name not in self.pods() and name not in self.pods(now=True):
-                raise NotFound(
-                    f"There is no pod called {name}. {known_pods(self.pods())} Add one with "
-                    f"`jupyter remote-gpu add {name} ssh …`."
-                )
-            return name
-        pods = self.pods()
-        wanted = [n for n, p in pods.items() if p.get("state") != PodState.DISCONNECTED]
-        usable = [n for n in wanted if pods[n].get("state") not in DOWN]
-        if len(usable) == 1:
-            return usable[0]
-        if not usable:
-            if len(wanted) == 1:
-                refuse_if_down(wanted[0], pods[wanted[0]])
-            raise Conflict(f"No pod is connected. {known_pods(pods)} Type `%gpu connect NAME`.")
-        last = self._last_pod or last_pod_of(pods, usable, place.notebook())
-        if last in usable:
-            return str(last)
-        raise BadInput(
-            f"Several pods are connected ({', '.join(sorted(usable))}): name one, as in "
-            f"`%%gpu {sorted(usable)[0]}`."
-        )
+    def _refuse_if_down(self, pod: str) -> None:
+        """`refuse_if_down`, by a snapshot that is asked for if the one at hand says so."""
+        if self.pods().get(pod, {}).get("state") in DOWN:
+            refuse_if_down(pod, self.pods(now=True).get(pod, {}))
 
     # -- kernels
 
     def kernel(self, pod: str) -> tuple[RemoteKernel, str]:
         """This notebook's kernel on `pod`, opened if it is not, and what to say about it."""
-        link = self.pods().get(pod, {})
         remote = self.kernels.get(pod)
         if remote is not None and remote.died is None and remote.broken is None:
             return remote, ""
@@ -133,7 +112,7 @@ class Session:
             said = f"The kernel of {clock(remote.info.get('started'))} on {pod} is gone; "
             del self.kernels[pod]
             remote.close()
-        refuse_if_down(pod, link)
+        self._refuse_if_down(pod)
         fresh = pod in self._fresh
         opened = self._open(pod, fresh)
         self._fresh.discard(pod)
@@ -194,8 +173,8 @@ class Session:
         """Run `code` on a pod and wait for it, or return a handle at once."""
         name = self.pod(pod)
         remote, said = self.kernel(name)
-        refuse_if_down(name, remote.link)
-        self._last_pod = name
+        self._refuse_if_down(name)
+        self.last_pod = name
         if said:
             print(f"[gpu] {said}", file=sys.stderr)
         request = place.cell_request(self.shell)

@@ -76,11 +76,11 @@ def test_several_connected_pods_need_a_name_or_a_last_one() -> None:
     session = session_of(pod("b"), pod("a"))
     with pytest.raises(BadInput, match=r"\(a, b\): name one, as in `%%gpu a`"):
         session.pod(None)
-    session._last_pod = "b"
+    session.last_pod = "b"
     assert session.pod(None) == "b"
 
 
-def test_the_notebooks_last_pod_is_found_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebookslast_pod_is_found_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JPY_SESSION_NAME", "/work/a.ipynb")
 
     def kernel(path: str, at: float) -> dict[str, Any]:
@@ -94,8 +94,11 @@ def test_the_notebooks_last_pod_is_found_after_a_restart(monkeypatch: pytest.Mon
 
 
 def test_without_a_connected_pod_it_says_what_to_type() -> None:
-    with pytest.raises(Conflict, match=r"Known: a \(disconnected\)\. Type `%gpu connect NAME`"):
-        session_of(pod("a", "disconnected")).pod(None)
+    both = pod("a", "disconnected"), pod("b", "disconnected")
+    with pytest.raises(Conflict, match=r"Known: a \(disconnected\), b .* `%gpu connect NAME`"):
+        session_of(*both).pod(None)
+    with pytest.raises(NotConnected, match=r"a is disconnected\. Type `%gpu connect a`"):
+        session_of(both[0]).pod(None)
     with pytest.raises(NotConnected, match=r"failed: no route Type `%gpu connect a`"):
         session_of(pod("a", "failed", reason="no route")).pod(None)
     with pytest.raises(NotFound, match="no pod called c"):

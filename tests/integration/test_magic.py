@@ -1,0 +1,263 @@
+"""`%%gpu` from a real local kernel to a real one behind a real sshd."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.daemon import OwnDaemon
+from tests.support.notebook import Cell, LocalKernel
+from tests.support.proxy import Proxy
+from tests.support.sshd import Sshd
+
+
+@dataclass
+class Bench:
+    """A pod called demo behind a proxy, a daemon of its own, and one notebook."""
+
+    kernel: LocalKernel
+    proxy: Proxy
+    daemon: OwnDaemon
+
+    def gpu(self, code: str, **more: Any) -> Cell:
+        return self.kernel.run(f"%%gpu\n{code}", **more)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, pod_python: str) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="jrg-") as short:  # sockets have short paths only
+        yield from _bench(Path(short), tmp_path_factory.mktemp("notebooks"), pod_python)
+
+
+def _bench(home: Path, folder: Path, pod_python: str) -> Iterator[Bench]:
+    daemon = OwnDaemon(home)
+    with Sshd(home / "pod", pod_python) as sshd, Proxy(sshd.port) as proxy:
+        kernel = LocalKernel({**os.environ, **daemon.env}, folder)
+        try:
+            face = "get_ipython()._jupyter_remote_gpu[0].face"
+            add = f"{face}.request('pod.add', name='demo', ssh={sshd.words(proxy.port)!r})"
+            pin = f"{face}.request('pod.pin', name='demo', key={sshd.host_key_line!r})"
+            done = kernel.run(f"{add}; {pin}")
+            assert done.reply["status"] == "ok", done
+            connected = kernel.run("%gpu connect demo")
+            assert connected.reply["status"] == "ok", connected
+            yield Bench(kernel, proxy, daemon)
+        finally:
+            kernel.close()
+            daemon.close()
+
+
+MIXED = """
+import sys
+from IPython.display import HTML, clear_output, display, update_display
+print("out"); print("err", file=sys.stderr)
+display(HTML("<b>1</b>"), display_id="one"); display("two")
+update_display(HTML("<b>changed</b>"), display_id="one")
+clear_output(wait=True)
+print("last")
+"""
+
+
+def test_the_same_messages_as_a_local_cell(bench: Bench) -> None:
+    for code in (MIXED, "6 * 7", "'x' * 1000", "None", "import warnings; warnings.warn('w')"):
+        local = bench.kernel.run(code.lstrip())
+        remote = bench.gpu(code.lstrip())
+        assert _joined(remote) == _joined(local)
+        assert remote.reply["status"] == local.reply["status"] == "ok"
+
+
+def _joined(cell: Cell) -> list[Any]:
+    """Messages with adjacent texts joined, without counts and places that must differ."""
+    out: list[Any] = []
+    for kind, content in cell.shown:
+        if kind == "stream":
+            text = content["text"].split("UserWarning")[-1]
+            if out and out[-1][0] == ("stream", content["name"]):
+                out[-1][1] += text
+            else:
+                out.append([("stream", content["name"]), text])
+        else:
+            out.append([kind, {k: v for k, v in content.items() if k != "execution_count"}])
+    return out
+
+
+def test_the_count_is_the_local_one_also_in_tracebacks(bench: Bench) -> None:
+    good = bench.gpu("1")
+    assert good.all("execute_result")[0]["execution_count"] == good.reply["execution_count"]
+    bad = bench.gpu("def f():\n    return 1 / 0\nf()")
+    assert len(bad.all("error")) == 1
+    assert bad.reply["ename"] == "ZeroDivisionError"
+    trace = "\n".join(bad.all("error")[0]["traceback"])
+    assert f"In[{bad.reply['execution_count']}]" in trace
+    usage = bench.gpu("%no_such_magic")
+    assert usage.all("error") == []
+    assert "no_such_magic" in usage.text("stderr")
+    assert usage.reply["ename"] == "UsageError"
+
+
+def test_two_equal_remote_cells_in_one_local_cell(bench: Bench) -> None:
+    run = "get_ipython().run_cell_magic('gpu', '', 'print(1)')"
+    cell = bench.kernel.run(f"print(0)\n{run}\n{run}\nprint(2)")
+    assert cell.text() == "0\n1\n1\n2\n"
+    caught = "try:\n    get_ipython().run_cell_magic('gpu', '', '1/0')\nexcept Exception as e:\n"
+    cell = bench.kernel.run(f"{caught}    print(type(e).__name__)")
+    assert (cell.text(), cell.all("error")) == ("ZeroDivisionError\n", [])
+
+
+def test_what_is_captured_locally_is_not_shown(bench: Bench) -> None:
+    code = "get_ipython().run_cell_magic('gpu', '', \"print(1); display('d'); 5\")"
+    assert bench.kernel.run(f"%%capture caught\n{code}").shown == []
+    cell = bench.kernel.run("print(caught.stdout, [o.data['text/plain'] for o in caught.outputs])")
+    assert cell.text() == "1\n [\"'d'\", '5']\n"
+
+
+def test_input_and_getpass(bench: Bench) -> None:
+    code = "import getpass\nprint(input('who? '), getpass.getpass('pw? '))"
+    cell = bench.gpu(code, answer=lambda c: "secret" if c["password"] else "bob")
+    assert cell.text() == "bob secret\n"
+    assert [(c["prompt"], c["password"]) for c in cell.asked] == [("who? ", False), ("pw? ", True)]
+    refused = bench.gpu("input()")
+    assert refused.reply["ename"] == "StdinNotImplementedError"
+
+
+def test_stop_interrupts_and_twice_gives_control_back(bench: Bench) -> None:
+    def stop(kind: str, content: dict[str, Any]) -> None:
+        if kind == "stream":
+            bench.kernel.stop()
+
+    cell = bench.gpu("import time\nprint('a', flush=True)\ntime.sleep(60)", on=stop)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    stubborn = (
+        "print('a', flush=True)\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('no', flush=True)\n"
+        "    time.sleep(1.5); print('end')"
+    )
+    cell = bench.gpu(stubborn, on=stop)
+    assert cell.reply["ename"] == "ControlBack"
+    assert cell.text() == "a\nno\n"
+    attach = cell.reply["evalue"].split("`")[1]
+    assert attach.startswith("%gpu attach ")
+    assert bench.kernel.run(attach).text() == "a\nno\nend\n"
+
+
+def test_a_detached_cell_is_looked_at_and_fetched(bench: Bench) -> None:
+    code = "import time\\nfor i in range(5): print(i, flush=True); time.sleep(0.1)\\n1/0"
+    start = bench.kernel.run(f"h = get_ipython().run_cell_magic('gpu', '--detach', '{code}')\nh")
+    assert start.reply["status"] == "ok"
+    assert "on demo" in (start.result or "")
+    cell = bench.kernel.run("h.result()")
+    assert cell.text() == "0\n1\n2\n3\n4\n"
+    assert cell.reply["ename"] == "ZeroDivisionError"
+    again = bench.kernel.run("h.attach()\nprint('not reached')")
+    assert again.text() == cell.text()
+    assert bench.kernel.run("h.state, h.last_lines").result == "('error', ['2', '3', '4'])"
+
+
+def test_widgets_live_on_after_their_cell(bench: Bench) -> None:
+    cell = bench.gpu(
+        "import ipywidgets\ns = ipywidgets.IntSlider()\n"
+        "s.observe(lambda c: print('changed to', c['new']), 'value')\ns"
+    )
+    opened = cell.all("comm_open")
+    slider = next(c for c in opened if c["data"]["state"].get("_model_name") == "IntSliderModel")
+    update = {"method": "update", "state": {"value": 7}, "buffer_paths": []}
+    msg_id = bench.kernel.send_comm(slider["comm_id"], update)
+    said = bench.kernel.message(
+        lambda m: m["msg_type"] == "stream" and m["parent_header"].get("msg_id") == msg_id
+    )
+    assert said["content"]["text"] == "changed to 7\n"
+    assert bench.gpu("s.value").result == "7"
+
+
+def test_an_output_widget_catches_under_the_local_cell(bench: Bench) -> None:
+    cell = bench.gpu("out = ipywidgets.Output()\nwith out:\n    print('in')\nprint('after')")
+    toggles = [
+        c["data"]["state"]["msg_id"]
+        for c in cell.all("comm_msg")
+        if "msg_id" in c["data"].get("state", {})
+    ]
+    header = bench.kernel.run("get_ipython().kernel.get_parent()['header']['session']")
+    assert len(toggles) == 2
+    assert toggles[0].startswith(str(header.result).strip("'"))
+    assert toggles[1] == ""
+    kinds = [k for k, _ in cell.shown if k in ("comm_msg", "stream")]
+    assert kinds == ["comm_msg", "stream", "comm_msg", "stream"]
+
+
+def test_a_flood_arrives_whole(bench: Bench) -> None:
+    cell = bench.gpu("for i in range(5000): print(i, flush=True)\nprint('x' * 1_500_000)")
+    lines = "".join(f"{i}\n" for i in range(5000))
+    assert cell.text() == lines + "x" * 1_500_000 + "\n"
+
+
+def test_a_cell_outlives_a_cut_and_the_daemon(bench: Bench) -> None:
+    fired: list[str] = []
+
+    def on(kind: str, content: dict[str, Any]) -> None:
+        text = content.get("text", "")
+        if "5\n" in text and "cut" not in fired:
+            fired.append("cut")
+            bench.proxy.cut()
+            threading.Timer(2.0, bench.proxy.heal).start()
+        elif "25\n" in text and "kill" not in fired:
+            fired.append("kill")
+            os.kill(bench.daemon.pid, 9)
+
+    cell = bench.gpu("for i in range(50): print(i, flush=True); time.sleep(0.1)", on=on)
+    assert fired == ["cut", "kill"]
+    assert cell.text() == "".join(f"{i}\n" for i in range(50))
+    assert cell.reply["status"] == "ok"
+
+
+def test_disconnect_gives_control_back_and_the_cell_runs_on(bench: Bench) -> None:
+    disconnect = (
+        "from jupyter_remote_gpu.client.threaded import Face\n"
+        "face = Face(kind='test'); face.request('pod.disconnect', name='demo'); face.close()"
+    )
+    asked = []
+
+    def on(kind: str, content: dict[str, Any]) -> None:
+        if kind == "stream" and not asked:
+            asked.append(bench.daemon.python(disconnect))
+
+    cell = bench.gpu("for i in range(30): print(i, flush=True); time.sleep(0.1)", on=on)
+    assert asked[0].communicate(timeout=30)[1] == ""
+    assert cell.reply["ename"] == "ControlBack"
+    assert "On demo the cell runs on" in cell.reply["evalue"]
+    refused = bench.gpu("1")
+    assert refused.reply["ename"] == "NotConnected"
+    assert "%gpu connect demo" in refused.reply["evalue"]
+    assert bench.kernel.run("%gpu connect demo").reply["status"] == "ok"
+    attached = bench.kernel.run("%gpu attach")
+    assert attached.text() == "".join(f"{i}\n" for i in range(30))
+
+
+def test_after_a_local_restart_the_kernel_is_joined(bench: Bench) -> None:
+    bench.gpu("kept = 12; w = ipywidgets.IntSlider(value=3)")
+    bench.kernel.restart()
+    cell = bench.gpu("kept")
+    assert cell.result == "12"
+    assert "joined the kernel of" in cell.text("stderr")
+    assert "names; `%gpu restart` for a fresh one" in cell.text("stderr")
+    comms = "from comm import get_comm_manager; len(get_comm_manager().comms) > 2"
+    assert bench.kernel.run(comms).result == "True"
+    assert bench.kernel.run("%gpu restart").reply["status"] == "ok"
+    fresh = bench.gpu("'kept' in globals()")
+    assert (fresh.result, fresh.text("stderr")) == ("False", "")
+
+
+def test_a_dead_kernel_ends_its_cell_and_the_next_one_is_fresh(bench: Bench) -> None:
+    cell = bench.gpu("import os\nprint('kept', flush=True)\nos.kill(os.getpid(), 9)")
+    assert cell.text() == "kept\n"
+    assert cell.reply["ename"] == "KernelDied"
+    assert "SIGKILL" in cell.reply["evalue"]
+    after = bench.gpu("print('on')")
+    assert after.text() == "on\n"
+    assert "this is a fresh one" in after.text("stderr")
