@@ -13,8 +13,8 @@ from .measure import Row
 from .stage import NEAR, Stage
 
 MB = 1e6
-BLOCK = 1_000
-"""Lines a print: short ones, but not a Python call for each."""
+LINE = "line {:010d} of very many, none of them long, that nobody is there to read today"
+"""Each is a print of its own, not flushed, as a chatty sampler prints."""
 
 
 def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
@@ -62,14 +62,8 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
 
 
 def _code(total: float) -> str:
-    return (
-        f"block = '\\n'.join(f'line {{i:08d}} of many short ones' for i in range({BLOCK}))\n"
-        "written = 0\n"
-        f"while written < {int(total)}:\n"
-        "    print(block)\n"
-        "    written += len(block) + 1\n"
-        "open(done, 'w').close()"
-    )
+    lines = int(total / len(LINE.format(0)))
+    return f"for i in range({lines}):\n    print({LINE!r}.format(i))\nopen(done, 'w').close()"
 
 
 def _rss(process: psutil.Process) -> int:
