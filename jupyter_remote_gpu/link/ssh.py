@@ -1,33 +1,41 @@
-"""One ssh connection: which keys are offered, which host key is taken, why it failed."""
+"""One ssh connection to a pod: its way, its host key, its login."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import socket
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
-from ..errors import (
-    HostKeyChanged,
-    HostKeyUnknown,
-    LinkError,
-    RemoteGPUError,
-    TransportError,
-)
+from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError
 from ..pods.command import SSHTarget
+from ..pods.endpoint import check_host, split_endpoint
+from .failures import Attempt, explain, explain_jump
+from .identities import agent_socket, gather
+
+__all__ = ["FIRST_SECONDS", "RETRY_SECONDS", "Trust", "connect"]
 
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_COUNT = 2
 FIRST_SECONDS = 15.0
 RETRY_SECONDS = 4.0
+_GREETING = 256
 # aes128-gcm moves 500 MB/s where OpenSSH's first choice, chacha20, moves 395.
 _CIPHERS = "^aes128-gcm@openssh.com"
+# Never certificates: what is pinned is a key, and the user compares a key.
+_HOST_KEYS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,159 +59,194 @@ class Trust:
     accept: str | None
     pin: Callable[[str], None]
 
+    def judge(self, key: asyncssh.SSHKey) -> RemoteGPUError | None:
+        """Why `key` is not trusted; None if it is. One that was confirmed is pinned."""
+        shown = key.get_fingerprint()
+        details = {"fingerprint": shown, "type": key.get_algorithm()}
+        if self.pinned is not None:
+            pinned = asyncssh.import_public_key(self.pinned)
+            if pinned == key:
+                return None
+            return HostKeyChanged(
+                f"The host key of {self.alias} has changed: it was {pinned.get_fingerprint()}, "
+                f"now it is {shown}. Either this is another machine at the same address "
+                "(providers reuse them), or somebody is in between. If you made a new pod, remove "
+                f"this one and add it again: jupyter remote-gpu remove {self.alias}",
+                details=details,
+            )
+        if self.accept == shown:
+            self.pin(key.export_public_key().decode("ascii").strip())
+            return None
+        wrong = ""
+        if self.accept:
+            wrong = f" You confirmed {self.accept:.80}, which is not this key."
+        return HostKeyUnknown(
+            f"First time here: is this the key of {self.alias}? {shown}{wrong} Compare it with the "
+            "one in the pod's log. Trusting it means that this machine will be able to act as you "
+            "in JupyterLab.",
+            details=details,
+        )
+
+    def algorithms(self) -> list[str]:
+        """Host key algorithms, the pinned key's first: a server with several then shows that."""
+        if self.pinned is None:
+            return list(_HOST_KEYS)
+        kind = asyncssh.import_public_key(self.pinned).get_algorithm()
+        first = ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
+        return list(dict.fromkeys([*first, *_HOST_KEYS]))
+
 
 class _Client(asyncssh.SSHClient):
-    def __init__(self, trust: Trust) -> None:
+    """Judges the host key, and remembers what came first, to tell a web server from ssh."""
+
+    def __init__(self, trust: Trust, attempt: Attempt) -> None:
         self._trust = trust
+        self._attempt = attempt
         self.refusal: RemoteGPUError | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        attempt, take = self._attempt, conn.data_received
+        attempt.reached = True
+
+        def listen(data: bytes, datatype: int | None = None) -> None:
+            attempt.greeting += data[: _GREETING - len(attempt.greeting)]
+            if len(attempt.greeting) >= _GREETING:
+                conn.data_received = take  # type: ignore[method-assign]
+            take(data, datatype)
+
+        conn.data_received = listen  # type: ignore[method-assign]
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
     ) -> bool:
-        shown = key.get_fingerprint()
-        line = key.export_public_key().decode("ascii").strip()
-        if self._trust.pinned is not None:
-            pinned = asyncssh.import_public_key(self._trust.pinned)
-            if pinned == key:
-                return True
-            self.refusal = HostKeyChanged(
-                f"The host key of {self._trust.alias} has changed: it was "
-                f"{pinned.get_fingerprint()}, now it is {shown}. Either this is another machine "
-                "at the same address (providers reuse them), or somebody is in between. If you "
-                "made a new pod, remove this one and add it again: jupyter remote-gpu remove "
-                f"{self._trust.alias}",
-                details={"fingerprint": shown, "type": key.get_algorithm()},
-            )
-            return False
-        if self._trust.accept == shown:
-            self._trust.pin(line)
-            return True
-        wrong = ""
-        if self._trust.accept:
-            wrong = f" You confirmed {self._trust.accept}, which is not this key."
-        self.refusal = HostKeyUnknown(
-            f"First time here: is this the key of {self._trust.alias}? {shown}{wrong} Compare it "
-            "with the one in the pod's log. Trusting it means that this machine will be able to "
-            "act as you in JupyterLab.",
-            details={"fingerprint": shown, "type": key.get_algorithm()},
-        )
-        return False
-
-
-def _client_keys(target: SSHTarget, own_key: Path) -> list[Any]:
-    """The keys to offer beside the agent's; an encrypted one is left to the agent."""
-    keys: list[Any] = []
-    if own_key.exists():
-        keys.append(asyncssh.read_private_key(own_key))
-    for name in target.identity_files:
-        path = Path(name).expanduser()
-        if not path.exists():
-            raise LinkError(
-                f"There is no key {name} on this machine: check the -i of the ssh command.",
-                code="no-key",
-            )
-        try:
-            keys.append(asyncssh.read_private_key(path))
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as e:
-            if "assphrase" not in str(e) and "ncrypt" not in str(e):
-                raise LinkError(f"{name} is not a private key: {e}", code="bad-key") from e
-            if not os.environ.get("SSH_AUTH_SOCK"):
-                raise LinkError(
-                    f"The key {name} is protected by a passphrase, and no ssh-agent is running "
-                    f"to ask for it. Run:  eval $(ssh-agent) && ssh-add {name}   and connect "
-                    "from that terminal, or use a key without a passphrase.",
-                    code="passphrase",
-                ) from e
-        except OSError as e:
-            raise LinkError(f"The key {name} cannot be read: {e.strerror}", code="no-key") from e
-    return keys
+        self.refusal = self._trust.judge(key)
+        return self.refusal is None
 
 
 async def connect(
     target: SSHTarget, trust: Trust, own_key: Path, *, timeout: float
 ) -> asyncssh.SSHClientConnection:
-    """Connect and authenticate within `timeout` seconds.
+    """Connect and log in within `timeout` seconds.
 
     Raises
     ------
     TransportError
         The network failed: trying again may help.
-    LinkError
+    RemoteGPUError
         Anything else, with what to do (also `HostKeyUnknown`, `HostKeyChanged`).
     """
-    client = _Client(trust)
-    options: dict[str, Any] = {
-        "client_factory": lambda: client,
-        "host_key_alias": trust.alias,
-        "known_hosts": ([], [], []),  # nothing is trusted but what _Client says
-        "encryption_algs": _CIPHERS,
-        "preferred_auth": "publickey",
-        "login_timeout": timeout,
-        "connect_timeout": timeout,
-        "keepalive_interval": KEEPALIVE_SECONDS,
-        "keepalive_count_max": KEEPALIVE_COUNT,
-    }
-    keys = await asyncio.to_thread(_client_keys, target, own_key)
-    if keys:
-        options["client_keys"] = keys
-    if target.port is not None:
-        options["port"] = target.port
-    if target.user is not None:
-        options["username"] = target.user
-    if target.jump is not None:
-        options["tunnel"] = target.jump
-    if trust.pinned is not None:
-        algorithm = asyncssh.import_public_key(trust.pinned).get_algorithm()
-        rsa = ["rsa-sha2-512", "rsa-sha2-256"]
-        options["server_host_key_algs"] = rsa if algorithm == "ssh-rsa" else [algorithm]
+    attempt = Attempt(target)
+    client = _Client(trust, attempt)
+    tunnel: asyncssh.SSHClientConnection | None = None
     try:
-        async with asyncio.timeout(timeout + 1):
-            return await asyncssh.connect(target.host, **options)
-    except (OSError, asyncssh.Error, ValueError) as e:
-        raise client.refusal or explain(e, target) from e
+        async with asyncio.timeout(timeout):
+            options = await asyncio.to_thread(_options, target, client, trust)
+            check_host(options.host)  # an alias may lead to RunPod's proxy
+            attempt.where = f"{options.username}@{options.host}:{options.port}"
+            jump = target.jump or options.tunnel
+            if isinstance(jump, str) and jump:
+                attempt.jump = jump
+                tunnel = await _jump(jump, timeout)
+                attempt.jump = ""
+            conn = await _login(options, attempt, own_key, tunnel)
+            conn.set_tunnel(tunnel)  # which then ends with it
+            return conn
+    except BaseException as e:
+        if tunnel is not None:
+            tunnel.abort()
+        if client.refusal is not None and isinstance(e, asyncssh.Error):
+            raise client.refusal from e
+        if isinstance(e, OSError | asyncssh.Error | ValueError):
+            raise explain(e, attempt) from e
+        raise
 
 
-def explain(error: Exception, target: SSHTarget) -> LinkError:
-    """The sentence for what went wrong on the way to `target`."""
-    where = target.address
-    if isinstance(error, TimeoutError):
-        return TransportError(f"{where} does not answer. Is the pod on, and is this its address?")
-    if isinstance(error, socket.gaierror):
-        return TransportError(f"The name {target.host} is not known: check it, and the network.")
-    if isinstance(error, ConnectionRefusedError):
-        return TransportError(
-            f"{where} refuses connections: sshd is not running there (yet), or the port has "
-            "changed, as RunPod's does at every start."
+def _options(
+    target: SSHTarget, client: _Client, trust: Trust
+) -> asyncssh.SSHClientConnectionOptions:
+    """Our settings above ``~/.ssh/config`` (blocks: a ``Match exec`` there runs a program)."""
+    given: dict[str, Any] = {}
+    if target.port is not None:
+        given["port"] = target.port
+    if target.user is not None:
+        given["username"] = target.user
+    if target.jump is not None:
+        given["tunnel"] = target.jump
+    return asyncssh.SSHClientConnectionOptions(
+        host=target.host,
+        config=(),  # the user's own; by default none is read here
+        client_factory=lambda: client,
+        host_key_alias=trust.alias,
+        known_hosts=([], [], []),  # nothing is trusted but what _Client says
+        server_host_key_algs=trust.algorithms(),
+        encryption_algs=_CIPHERS,
+        preferred_auth="publickey",
+        client_keys=None,  # see identities
+        gss_kex=False,  # a key exchange without a host key
+        gss_auth=False,
+        agent_forwarding=False,  # the pod is rented: it shall not use the user's keys
+        x11_forwarding=False,
+        request_pty=False,
+        login_timeout=0,  # ours counts everything
+        connect_timeout=None,
+        keepalive_interval=KEEPALIVE_SECONDS,
+        keepalive_count_max=KEEPALIVE_COUNT,
+        **given,
+    )
+
+
+async def _login(
+    options: asyncssh.SSHClientConnectionOptions,
+    attempt: Attempt,
+    own_key: Path,
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> asyncssh.SSHClientConnection:
+    config = options.config
+    keys = attempt.identities = await gather(
+        attempt.target.identity_files,
+        own_key,
+        cast("list[str]", config.get("IdentityFile") or []),
+        only=bool(config.get("IdentitiesOnly")),
+        agent_path=agent_socket(config.get("IdentityAgent", ())),
+    )
+    try:
+        return await asyncssh.connect(
+            attempt.target.host,
+            options=options,
+            client_keys=keys.pairs or None,
+            agent_path=None,
+            **({} if tunnel is None else {"tunnel": tunnel}),
         )
-    if isinstance(error, asyncssh.PermissionDenied):
-        offered = ", ".join(target.identity_files) or "the keys of your agent and ~/.ssh"
-        return LinkError(
-            f"The pod refused your key ({offered}). Add its public half to the provider's SSH "
-            "keys and restart the pod, or to ~/.ssh/authorized_keys there; and check the user "
-            f"name{f' ({target.user})' if target.user else ''}.",
-            code="key-refused",
-        )
-    text = str(error)
-    if isinstance(error, asyncssh.DisconnectError):
-        if "oo many authentication" in text:
-            return LinkError(
-                f"{where} says: too many authentication failures. Your agent holds more keys than "
-                "it tries: name the right one with -i in the ssh command.",
-                code="too-many-keys",
+    finally:
+        keys.close()
+
+
+async def _jump(hops: str, timeout: float) -> asyncssh.SSHClientConnection:
+    """Log in to the jump hosts one after the other; their host keys are the user's own matter."""
+    last: asyncssh.SSHClientConnection | None = None
+    for hop in hops.split(","):
+        user, host, port = split_endpoint(hop.strip())
+        given: dict[str, Any] = {"username": user} if user else {}
+        if port is not None:
+            given["port"] = int(port)
+        if last is not None:
+            given["tunnel"] = last
+        try:
+            conn = await asyncssh.connect(
+                host,
+                agent_forwarding=False,
+                login_timeout=timeout,
+                keepalive_interval=KEEPALIVE_SECONDS,
+                keepalive_count_max=KEEPALIVE_COUNT,
+                **given,
             )
-        if isinstance(error, asyncssh.ProtocolError | asyncssh.ProtocolNotSupported):
-            return LinkError(
-                f"What answers at {where} is not an ssh server ({text}): check the port.",
-                code="not-ssh",
-            )
-        if isinstance(error, asyncssh.KeyExchangeFailed):
-            return LinkError(f"No common ssh algorithms with {where}: {text}", code="algorithms")
-        return TransportError(
-            f"{where} ended the connection at once ({text or 'no reason given'})."
-        )
-    if isinstance(error, OSError):
-        words = os.strerror(error.errno) if error.errno else text
-        if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
-            return TransportError(f"{where} cannot be reached from here: {words}.")
-        return TransportError(f"The connection to {where} failed: {words or text}.")
-    return LinkError(f"ssh to {where} cannot be set up: {text}", code="ssh")
+        except BaseException as e:
+            if last is not None:
+                last.abort()
+            if isinstance(e, OSError | asyncssh.Error | ValueError):
+                raise explain_jump(e, hop) from e
+            raise
+        conn.set_tunnel(last)
+        last = conn
+    assert last is not None
+    return last

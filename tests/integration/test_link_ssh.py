@@ -1,0 +1,235 @@
+"""One ssh connection against a real sshd: host keys, user keys, and each way it can fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from jupyter_remote_gpu.errors import (
+    HostKeyChanged,
+    HostKeyUnknown,
+    LinkError,
+    RemoteGPUError,
+    TransportError,
+)
+from jupyter_remote_gpu.pods.command import SSHTarget, parse_ssh
+from tests.support.login import empty_home, fingerprint, free_port, key, login, refused
+from tests.support.sshd import Sshd
+
+
+@pytest.fixture(scope="module")
+def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    # Refusals are provoked here, and newer servers would shut us out for them.
+    with Sshd(tmp_path_factory.mktemp("pod"), config=["MaxAuthTries 3"]) as sshd:
+        yield sshd
+
+
+@pytest.fixture(autouse=True)
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return empty_home(tmp_path / "laptop", monkeypatch)
+
+
+# -- host keys
+
+
+def test_a_pinned_host_key_is_enough(pod: Sshd) -> None:
+    assert login(pod) == ("hello\n", [])
+
+
+def test_an_unknown_host_key_is_shown_and_not_taken(pod: Sshd, laptop: Path) -> None:
+    # Not even when the user's own known_hosts has it: a pod's key is pinned to the pod.
+    (laptop / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{pod.port} {pod.host_key_line}\n")
+    error = refused(HostKeyUnknown, lambda: login(None, parse_ssh(pod.words())))
+    assert error.details == {"fingerprint": fingerprint(pod), "type": "ssh-ed25519"}
+    assert fingerprint(pod) in error.message
+
+
+def test_a_confirmed_host_key_is_pinned(pod: Sshd) -> None:
+    output, pinned = login(pod, accept=fingerprint(pod))
+    assert output == "hello\n"
+    assert [p.split()[:2] for p in pinned] == [pod.host_key_line.split()[:2]]
+
+
+def test_confirming_another_key_than_the_shown_one_is_no_confirmation(pod: Sshd) -> None:
+    error = refused(HostKeyUnknown, lambda: login(pod, accept="SHA256:" + "A" * 43))
+    assert "which is not this key" in error.message
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+def test_another_host_key_than_the_pinned_one_is_refused_and_explained(
+    pod: Sshd, kind: str
+) -> None:
+    other = asyncssh.generate_private_key(kind).export_public_key().decode("ascii").strip()
+    error = refused(HostKeyChanged, lambda: login(pod, pinned=other))
+    assert fingerprint(pod) in error.message
+    assert "remove" in error.message
+
+
+# -- user keys
+
+
+def start_agent(folder: Path, *keys: Path) -> subprocess.Popen[bytes]:
+    path = folder / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    os.environ["SSH_AUTH_SOCK"] = str(path)
+    for _ in range(500):
+        if path.exists():
+            break
+        threading.Event().wait(0.01)
+    for one in keys:
+        subprocess.run(["ssh-add", "-q", str(one)], check=True, timeout=20, capture_output=True)
+    return agent
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """An agent with more keys than the server tries, none of them right."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", "")
+    keys = [key(tmp_path / f"agent-key-{n}") for n in range(5)]
+    agent = start_agent(tmp_path, *keys)
+    yield keys
+    agent.kill()
+    agent.wait(10)
+
+
+def test_a_key_that_the_pod_does_not_know(pod: Sshd, tmp_path: Path) -> None:
+    wrong = key(tmp_path / "wrong")
+    target = SSHTarget("127.0.0.1", pod.user, pod.port, (str(wrong),))
+    error = refused(LinkError, lambda: login(pod, target))
+    assert error.code == "key-refused"
+    assert str(wrong) in error.message and "authorized_keys" in error.message
+
+
+def test_no_key_at_all(pod: Sshd) -> None:
+    error = refused(LinkError, lambda: login(pod, SSHTarget("127.0.0.1", pod.user, pod.port)))
+    assert error.code == "no-key"
+    assert "ssh-keygen" in error.message
+
+
+def test_a_key_with_a_passphrase_and_no_agent(pod: Sshd, tmp_path: Path) -> None:
+    locked = key(tmp_path / "locked", "secret")
+    target = SSHTarget("127.0.0.1", pod.user, pod.port, (str(locked),))
+    error = refused(LinkError, lambda: login(pod, target))
+    assert error.code == "passphrase"
+    assert f"ssh-add {locked}" in error.message
+
+
+def test_the_named_key_comes_before_a_crowded_agent(pod: Sshd, crowd: list[Path]) -> None:
+    assert login(pod)[0] == "hello\n"
+
+
+def test_too_many_keys(pod: Sshd, crowd: list[Path]) -> None:
+    error = refused(LinkError, lambda: login(pod, SSHTarget("127.0.0.1", pod.user, pod.port)))
+    assert error.code == "too-many-keys"
+    assert "-i" in error.message
+
+
+def test_the_agent_holds_the_key_that_has_a_passphrase(pod: Sshd, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.write_bytes(pod.key.read_bytes())
+    copy.chmod(0o600)
+    agent = start_agent(tmp_path, copy)
+    try:
+        words = ["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(copy)]
+        subprocess.run(words, check=True, timeout=20, stdin=subprocess.DEVNULL, capture_output=True)
+        target = SSHTarget("127.0.0.1", pod.user, pod.port, (str(copy),))
+        assert login(pod, target)[0] == "hello\n"
+    finally:
+        agent.kill()
+        agent.wait(10)
+        del os.environ["SSH_AUTH_SOCK"]
+
+
+def test_a_named_key_that_is_missing_does_not_hide_the_others(pod: Sshd, laptop: Path) -> None:
+    # Providers show -i ~/.ssh/id_ed25519 to everybody.
+    (laptop / ".ssh" / "id_rsa").write_bytes(pod.key.read_bytes())
+    target = SSHTarget("127.0.0.1", pod.user, pod.port, ("~/.ssh/id_ed25519",))
+    assert login(pod, target)[0] == "hello\n"
+    (laptop / ".ssh" / "id_rsa").unlink()
+    error = refused(LinkError, lambda: login(pod, target))
+    assert error.code == "no-key" and "there is no ~/.ssh/id_ed25519" in error.message
+
+
+def test_our_own_key_is_enough(pod: Sshd) -> None:
+    target = SSHTarget("127.0.0.1", pod.user, pod.port)
+    assert login(pod, target, own_key=pod.key)[0] == "hello\n"
+
+
+# -- the user's configuration
+
+
+def test_an_alias_of_the_users_configuration(pod: Sshd, laptop: Path) -> None:
+    (laptop / ".ssh" / "config").write_text(
+        f"Host rented\n  HostName 127.0.0.1\n  Port {pod.port}\n  User {pod.user}\n"
+        f"  IdentityFile {pod.key}\n  RemoteCommand echo no\n  RequestTTY force\n"
+    )
+    assert login(pod, SSHTarget("rented"))[0] == "hello\n"
+
+
+PIPE = """\
+import os, socket, sys, threading
+
+pod = socket.create_connection(sys.argv[1:])
+
+def up():
+    while data := os.read(0, 9999):
+        pod.sendall(data)
+
+threading.Thread(target=up, daemon=True).start()
+while data := pod.recv(9999):
+    os.write(1, data)
+"""
+
+
+def test_a_proxy_command_of_the_users_configuration(pod: Sshd, laptop: Path) -> None:
+    (laptop / "pipe.py").write_text(PIPE)
+    (laptop / ".ssh" / "config").write_text(
+        f"Host rented\n  HostName 127.0.0.1\n  Port {pod.port}\n  User {pod.user}\n"
+        f"  IdentityFile {pod.key}\n  ProxyCommand python3 {laptop / 'pipe.py'} %h %p\n"
+    )
+    assert login(pod, SSHTarget("rented"))[0] == "hello\n"
+
+
+def test_an_unreadable_configuration(pod: Sshd, laptop: Path) -> None:
+    (laptop / ".ssh" / "config").write_text("Port abc\n")
+    error = refused(LinkError, lambda: login(pod))
+    assert error.code == "ssh-config" and "~/.ssh/config" in error.message
+
+
+def test_an_alias_that_leads_to_runpods_proxy(laptop: Path) -> None:
+    (laptop / ".ssh" / "config").write_text("Host rented\n  HostName ssh.runpod.io\n")
+    with pytest.raises(RemoteGPUError) as caught:
+        login(None, SSHTarget("rented"))
+    assert caught.value.code == "runpod-proxy"
+
+
+# -- by way of another machine
+
+
+def test_by_a_jump_host(pod: Sshd, laptop: Path, tmp_path: Path) -> None:
+    with Sshd(tmp_path / "bastion") as bastion:
+        jump = f"{bastion.user}@127.0.0.1:{bastion.port}"
+        target = SSHTarget("127.0.0.1", pod.user, pod.port, (str(pod.key),), jump)
+        (laptop / ".ssh" / "id_ed25519").write_bytes(bastion.key.read_bytes())
+        error = refused(LinkError, lambda: login(pod, target))
+        assert error.code == "jump-host-key" and f"ssh {jump}" in error.message
+        (laptop / ".ssh" / "known_hosts").write_text(
+            f"[127.0.0.1]:{bastion.port} {bastion.host_key_line}\n"
+        )
+        assert login(pod, target)[0] == "hello\n"
+        dead = SSHTarget("127.0.0.1", pod.user, free_port(), (str(pod.key),), jump)
+        error = refused(TransportError, lambda: login(pod, dead))
+        assert "jump host" in error.message
+        (laptop / ".ssh" / "id_ed25519").unlink()
+        assert refused(LinkError, lambda: login(pod, target)).code == "jump-refused"
+        deadline = 200
+        while bastion.sessions() and deadline:
+            threading.Event().wait(0.05)
+            deadline -= 1
+        assert not bastion.sessions(), "connections to the jump host are left behind"
