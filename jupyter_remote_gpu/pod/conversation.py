@@ -10,6 +10,7 @@ from typing import Any
 
 from ..models import Outcome
 from ..wire.records import DURABLE, EPHEMERAL, PROGRESS
+from ..wire.retention import Retention
 from .executions import Execution, Queue
 from .journal import Journal
 from .kernel import KernelProcess
@@ -57,9 +58,10 @@ class Conversation:
         The kernel is gone.
     """
 
-    def __init__(self, kernel: KernelProcess, journal: Journal) -> None:
+    def __init__(self, kernel: KernelProcess, journal: Journal, retention: Retention) -> None:
         self._kernel = kernel
         self.journal = journal
+        self.retention = retention
         self._zmq = KernelSockets(kernel)
         self.queue = Queue()
         self._ready = False
@@ -196,6 +198,7 @@ class Conversation:
                 content[key] = reply[key]
         self.journal.note("ended", content, execution=done.id, client=done.client)
         done.outcome = content["outcome"]
+        self.retention.ended(done.id)
         self.queue.current = None
         self.input = None
         self.hand_over()

@@ -96,6 +96,7 @@ class Intake:
         if execution is None:
             self._talk.send(channel, parts)
             return
+        self._talk.retention.began(execution, number)
         silent = bool(content.get("silent"))
         self._talk.queue.add(
             Execution(execution, client, record.first, number, msg_id, silent, parts=parts)
@@ -130,6 +131,7 @@ class Intake:
             self._talk.queue.waiting.remove(target)
             content = {"execution": target.id, "outcome": str(Outcome.ABORTED), "count": None}
             self._journal.note("ended", content, execution=target.id, client=target.client)
+            self._talk.retention.ended(target.id)
         elif target is not None:
             target.interrupt_wanted = True
             self._talk.tick(time.monotonic())

@@ -27,6 +27,8 @@ class Journal:
 
     Attributes
     ----------
+    dirty : bool
+        A segment was closed since housekeeping last had nothing to do.
     identity : str
         32 hex digits minted with the journal: a cursor for another one means nothing here.
     """
@@ -38,12 +40,12 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        self.closed: list[Segment] = []
+        self.dirty = False
         self.log = Log(
             folder / "journal",
             segment_bytes=segment_bytes,
             memory_bytes=memory_bytes,
-            on_closed=self.closed.append,
+            on_closed=self._segment_closed,
         )
         name = folder / "identity.json"
         known = paths.read_json(name).get("identity")
@@ -53,6 +55,9 @@ class Journal:
         self.identity = known
         self._next = self.log.last + 1
         self._batch: list[bytes] = []
+
+    def _segment_closed(self, segment: Segment) -> None:
+        self.dirty = True
 
     @property
     def last(self) -> int:

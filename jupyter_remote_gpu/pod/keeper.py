@@ -17,7 +17,9 @@ from typing import Any
 
 import zmq
 
-from . import paths
+from ..wire.log import SEGMENT_BYTES
+from ..wire.retention import Retention, segment_bytes
+from . import housekeeping, paths
 from .conversation import Conversation
 from .intake import Intake
 from .journal import Journal
@@ -52,7 +54,11 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._stop(force=True))
         self.kernel = KernelProcess(folder, sockets, spec)
-        self.journal = Journal(folder)
+        limits = dict(spec.get("limits") or {})
+        size = housekeeping.bound(folder, limits)
+        self.journal = Journal(folder, segment_bytes=segment_bytes(size, SEGMENT_BYTES))
+        self.retention = Retention(self.journal.log, size)
+        self.house = housekeeping.Housekeeping(self.journal, self.retention)
         self._spec = spec
         self._peers: list[tuple[Peer, socket.socket]] = []
         self._poller = zmq.Poller()
@@ -67,7 +73,7 @@ class Keeper:
     def start(self) -> None:
         """Start the kernel and say so in the journal and in ``kernel.json``."""
         self.kernel.start()
-        self.talk = Conversation(self.kernel, self.journal)
+        self.talk = Conversation(self.kernel, self.journal, self.retention)
         self.intake = Intake(self.talk)
         info = {
             "kernel": self.kernel_id,
@@ -117,6 +123,7 @@ class Keeper:
         for path in (self._socket_path, self.kernel.connection_file):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+        self.house.close()
         self.talk.close()
         self.journal.log.close()
 
@@ -155,6 +162,7 @@ class Keeper:
                 self._wake.recv(4096)
         self.talk.tick(time.monotonic())
         self.journal.flush()
+        self.house.turn()
         self._timers()
         self._pump()
         return spoke

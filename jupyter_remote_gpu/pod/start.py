@@ -24,7 +24,8 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     ----------
     spec : dict
         ``kernel`` (id), ``spec`` (``argv``, ``env``, ``display_name``, ``interrupt_mode``,
-        ``python``), ``folder`` (name of the working folder), ``binding``.
+        ``python``), ``folder`` (name of the working folder), ``binding``,
+        ``limits`` (``journal_bytes``).
 
     Returns
     -------
@@ -49,7 +50,10 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
         if info:
             return _described(info)
     kernelspec.update(
-        argv=argv, cwd=str(working_folder(spec.get("folder"))), binding=spec.get("binding") or {}
+        limits=spec.get("limits") or {},
+        argv=argv,
+        cwd=str(working_folder(spec.get("folder"))),
+        binding=spec.get("binding") or {},
     )
     paths.write_json(folder / "spec.json", kernelspec)
     _clean()

@@ -269,22 +269,17 @@ class Log:
 
     # -- replacing (compaction, retention)
 
-    def replace(self, old: Segment, data: bytes) -> Segment:
-        """Put `data` (frames for the same range) in the place of the closed segment `old`.
+    def adopt(self, old: Segment, path: Path) -> None:
+        """Put the file `path` (frames for the same range) in the place of the closed `old`.
 
         Readers that have the old file open finish it; later ones see the new.
         """
         index = self.segments.index(old)
         if index == len(self.segments) - 1:
             raise ValueError("the segment that is written cannot be replaced")
-        new = Segment(old.first, old.path, len(data))
-        temporary = old.path.with_suffix(".new")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as f:
-            f.write(data)
-        os.replace(temporary, old.path)
+        new = Segment(old.first, old.path, path.stat().st_size)
+        os.replace(path, old.path)
         self.segments[index] = new
-        return new
 
     def drop_memory(self, count: int) -> list[tuple[int, int, bytes]]:
         """Take the `count` oldest records out of the memory (to be replaced by a gap)."""

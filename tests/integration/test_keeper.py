@@ -9,25 +9,12 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
 from jupyter_remote_gpu.wire.frames import encode_control
 from tests.support.keeper import PATIENCE, Bridge, PodCommands
-
-
-@pytest.fixture
-def commands(pod_python: str, short_tmp: Path) -> Iterator[PodCommands]:
-    pod = PodCommands(pod_python, short_tmp)
-    yield pod
-    for kernel in pod.run("list")["kernels"]:
-        if kernel["alive"]:
-            os.kill(pod.kernel_info(kernel["id"])["keeper_pid"], signal.SIGTERM)
-    end = time.monotonic() + PATIENCE
-    while any(k["alive"] for k in pod.run("list")["kernels"]):
-        assert time.monotonic() < end, "a keeper did not end"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from jupyter_remote_gpu.link import archive
 from jupyter_remote_gpu.wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from jupyter_remote_gpu.wire.records import Record, RecordAssembler, encode_record
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a test that waits fails."""
 
 
@@ -67,12 +67,18 @@ class PodCommands:
         info: dict[str, Any] = json.loads(text)
         return info
 
-    def start(self, **spec: Any) -> Bridge:
+    def start(self, limits: dict[str, int] | None = None, **spec: Any) -> Bridge:
         """Start a kernel and go on as a bridge to it, in one command."""
         kernel = uuid.uuid4().hex
         argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         kernelspec = {"argv": argv, "display_name": "Test", "python": self.python, **spec}
-        request = {"kernel": kernel, "spec": kernelspec, "folder": "work", "bridge": True}
+        request: dict[str, Any] = {
+            "kernel": kernel,
+            "spec": kernelspec,
+            "folder": "work",
+            "bridge": True,
+        }
+        request["limits"] = limits or {}
         return Bridge(self, self.popen("start", request), kernel)
 
     def bridge(self, kernel: str, **hello: Any) -> Bridge:

@@ -1,0 +1,26 @@
+"""Fixtures of the tests that need a pod's Python but no ssh."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.keeper import PATIENCE, PodCommands
+
+
+@pytest.fixture
+def commands(pod_python: str, short_tmp: Path) -> Iterator[PodCommands]:
+    """Pod commands in a home of their own; what they leave running is ended."""
+    pod = PodCommands(pod_python, short_tmp)
+    yield pod
+    for kernel in pod.run("list")["kernels"]:
+        if kernel["alive"]:
+            os.kill(pod.kernel_info(kernel["id"])["keeper_pid"], signal.SIGTERM)
+    end = time.monotonic() + PATIENCE
+    while any(k["alive"] for k in pod.run("list")["kernels"]):
+        assert time.monotonic() < end, "a keeper did not end"

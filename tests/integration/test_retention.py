@@ -1,0 +1,116 @@
+"""A journal within its bound: what goes, in which order, and that the counts are exact."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from jupyter_remote_gpu.wire.compact import trim
+from jupyter_remote_gpu.wire.records import Record
+from tests.support.keeper import PATIENCE, Bridge, PodCommands
+
+BOUND = 512 << 10
+LINE = "x" * 99
+
+
+def wait_for_size(bridge: Bridge, most: int) -> int:
+    folder = bridge.pod.state / "kernels" / bridge.kernel / "journal"
+    end = time.monotonic() + PATIENCE
+    while (size := sum(p.stat().st_size for p in folder.glob("*.seg"))) > most:
+        assert time.monotonic() < end, f"the journal stays at {size} bytes"
+        time.sleep(0.1)
+    return size
+
+
+def whole(commands: PodCommands, kernel: str, cursor: int = 0) -> Bridge:
+    reader = commands.bridge(kernel, cursor=cursor)
+    reader.wait(lambda: reader.cursor >= reader.welcome["next"] - 1)
+    return reader
+
+
+def counted(records: list[Record], execution: str) -> tuple[int, int]:
+    """Lines that are there, and messages that the gaps say are missing."""
+    lines = missing = 0
+    for r in records:
+        if r.execution == execution and r.type == "stream":
+            lines += r.content["text"].count("\n")
+        elif r.execution == execution and r.type == "gap":
+            missing += r.content["messages"]
+    return lines, missing
+
+
+def test_the_oldest_finished_cell_goes_first_and_the_newest_stays(
+    commands: PodCommands, short_tmp: Path
+) -> None:
+    kernel = commands.start(limits={"journal_bytes": BOUND})
+    code = f"for i in range(4000): print({LINE!r}, flush=True)"
+    first, second, third = (kernel.run(code)["execution"] for _ in range(3))
+    kernel.run("1")
+    wait_for_size(kernel, BOUND)
+    reader = whole(commands, kernel.kernel)
+    assert counted(reader.records, third) == (4000, 0)
+    lines, missing = counted(reader.records, first)
+    assert missing > 0
+    # status, execute_input, execute_reply and status are messages too
+    assert lines + missing >= 4000
+    assert len(reader.all("ended")) == 4
+    assert second
+    reader.close()
+    kernel.close()
+
+
+def test_the_middle_of_a_running_cell_goes_last_and_is_counted(commands: PodCommands) -> None:
+    kernel = commands.start(limits={"journal_bytes": BOUND})
+    kernel.run("1")
+    execution = kernel.execute(
+        "import sys\n"
+        f"for i in range(12_000): sys.stdout.write(f'{{i:5}} {LINE}\\n'); sys.stdout.flush()\n"
+        "input('wait')"
+    )
+    kernel.record("input_request", execution)
+    wait_for_size(kernel, BOUND)
+    reader = whole(commands, kernel.kernel)
+    lines, missing = counted(reader.records, execution)
+    assert missing > 4_000
+    assert lines + missing == 12_000
+    texts = "".join(r.content["text"] for r in reader.all("stream", execution))
+    numbers = [int(line[:5]) for line in texts.splitlines()]
+    assert numbers[0] == 0, "the beginning stays"
+    assert numbers[-1] == 11_999, "the end stays"
+    assert numbers == sorted(numbers)
+    (reason,) = {r.content["reason"] for r in reader.all("gap")}
+    assert "bound" in reason
+    reader.close()
+    kernel.tell(type="stop")
+    kernel.until_end()
+
+
+def test_a_long_progress_bar_stays_small_and_a_reader_in_its_middle_is_exact(
+    commands: PodCommands,
+) -> None:
+    kernel = commands.start(limits={"journal_bytes": BOUND})
+    ended = kernel.run(
+        "from IPython.display import display\n"
+        "h = display('0', display_id=True)\n"
+        "for i in range(6000):\n"
+        "    if i % 100 == 0: print('line', i, flush=True)\n"
+        "    h.update(f'{i} ' + 'x' * 500)\n"
+    )
+    execution = ended["execution"]
+    kernel.run("1")
+    raw = sum(len(p) for r in kernel.records for p in r.parts)
+    size = wait_for_size(kernel, raw // 3)
+    assert size < raw // 3
+    for cursor in (0, 1000, 3333, kernel.cursor - 1):
+        reader = whole(commands, kernel.kernel, cursor)
+        expected = "".join(
+            r.content["text"] for r in kernel.all("stream", execution) if r.first > cursor
+        )
+        kept = [trim(r, cursor) for r in reader.all("stream", execution)]
+        assert "".join(r.content["text"] for r in kept if r is not None) == expected
+        if cursor == 0:
+            assert not reader.all("gap")
+            newest = reader.all("update_display_data", execution)[-1]
+            assert newest.content["data"]["text/plain"].startswith("'5999 ")
+        reader.close()
+    kernel.close()
