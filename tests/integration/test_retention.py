@@ -78,7 +78,7 @@ def test_the_middle_of_a_running_cell_goes_last_and_is_counted(commands: PodComm
     assert numbers[0] == 0, "the beginning stays"
     assert numbers[-1] == 11_999, "the end stays"
     assert numbers == sorted(numbers)
-    (reason,) = {r.content["reason"] for r in reader.all("gap")}
+    (reason,) = {r.content["reason"] for r in reader.all("gap", execution)}
     assert "bound" in reason
     reader.close()
     kernel.tell(type="stop")
