@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,11 +29,13 @@ CANDIDATES = (
 # One line without single quotes: it must pass through bash, dash, zsh, fish and csh.
 _FINDER = (
     'L=$1; N=$2; H=$3; C=$4; S=$5; shift 5; old=""; for p; do '
+    'case $p in "~/"*) p=$HOME/${p#??};; esac; '
     'if command -v "$p" >/dev/null 2>&1; then '
-    'if "$p" -I -S -c "import sys; sys.exit(sys.version_info < (3, 10))" 2>/dev/null; then '
+    'if "$p" -I -S -c "import sys; sys.exit(sys.version_info < (3, 10))" '
+    "</dev/null >/dev/null 2>&1; then "
     'exec "$p" -I -S -c "import base64,sys; exec(base64.b64decode(sys.argv[1]))" '
     '"$L" "$N" "$H" "$C" "$S"; fi; '
-    'old="$old$p: $("$p" -V 2>&1 | head -n 1); "; fi; done; '
+    'old="$old$p: $("$p" -V 2>&1 </dev/null | head -n 1); "; fi; done; '
     'printf "\\036jrg1 %s\\nNONE %s\\n" "$N" "$old"'
 )
 
@@ -165,12 +168,18 @@ def _shown(data: bytes) -> str:
     return repr(data[:200].decode("utf-8", "replace").strip())
 
 
-def _no_python(old: str, python: str | None) -> PodError:
-    if old:
+def _no_python(tried: str, python: str | None) -> PodError:
+    if re.search(r": Python [0-9]", tried):
         return PodError(
-            f"The pod's Python is too old ({old}); 3.10 or newer is needed. If there is a newer "
+            f"The pod's Python is too old ({tried}); 3.10 or newer is needed. If there is a newer "
             "one, name it: jupyter remote-gpu add NAME SSH-COMMAND --python PATH",
             code="old-python",
+        )
+    if tried:
+        return PodError(
+            f"Python does not run on the pod ({tried}). Mend it there, or name one that runs: "
+            "jupyter remote-gpu add NAME SSH-COMMAND --python PATH",
+            code="no-python",
         )
     what = python or "Python 3"
     return PodError(

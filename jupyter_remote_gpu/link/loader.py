@@ -75,18 +75,20 @@ def receive(path: str, digest: str) -> None:
         fail("archive", "the archive did not arrive whole")
     temporary = f"{path}.{os.getpid()}"
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # A process that had our number may have been killed in the midst of this.
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as f:
             f.write(data)
         os.rename(temporary, path)
     except OSError as e:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
         fail("no-place", f"{path}: {e.strerror}")
 
 
 def load() -> None:
     nonce, digest, command, spec = sys.argv[2:6]
     os.write(1, b"\x1ejrg1 " + nonce.encode() + b"\n")
-    os.umask(0o077)
     state = state_folder()
     path = os.path.join(state, "code", digest + ".zip")
     if not is_good(path, digest):
@@ -96,7 +98,10 @@ def load() -> None:
     os.environ["JRG_STATE"] = state
     from jupyter_remote_gpu.pod.__main__ import main
 
-    main(command, json.loads(base64.b64decode(spec)))
+    told = json.loads(base64.b64decode(spec))
+    if isinstance(told.get("python"), str):
+        told["python"] = os.path.expanduser(told["python"])
+    main(command, told)
 
 
 if __name__ == "__main__":
