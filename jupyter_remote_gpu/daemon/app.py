@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .. import _version
 from ..client.paths import data_folder, socket_path
 from ..errors import DaemonError, RemoteGPUError
-from . import logs, store
+from . import logs, settings, store
 from .channels import FaceChannel
 from .connection import FaceConnection
 from .control import ControlSession
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 10.0
 """How long an ending daemon's lock is waited for."""
-IDLE_SECONDS = 60.0
-"""After so long without a face and without a wanted pod the daemon ends."""
 FAILED_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ class Daemon:
         self.folder = folder
         self.started = time.time()
         self.ending = asyncio.Event()
-        self.idle_seconds = float(os.environ.get("JUPYTER_REMOTE_GPU_IDLE", IDLE_SECONDS))
+        self.settings = settings.load(folder)
         self._pods: Pods | None = None
         self._ops: Operations | None = None
         self._ready = asyncio.Event()
@@ -104,7 +102,7 @@ class Daemon:
         from .ops import Operations
         from .pods import Pods
 
-        self._pods = Pods(self.folder, self.snapshots.changed)
+        self._pods = Pods(self.folder, self.settings, self.snapshots.changed)
         await self._pods.load()
         self._ops = Operations(self._pods, self.snapshots, self.ending.set)
         self.snapshots.changed()
@@ -113,11 +111,15 @@ class Daemon:
 
     async def _idle(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, self.idle_seconds / 4))
+            await asyncio.sleep(min(1.0, self.settings.idle_seconds / 4))
             if self._ops is None or self._pods is None:
                 continue
             unused = time.monotonic() - self.server.idle_since
-            if not self.server.faces and not self._pods.wanted and unused > self.idle_seconds:
+            if (
+                not self.server.faces
+                and not self._pods.wanted
+                and unused > self.settings.idle_seconds
+            ):
                 log.info("nothing was wanted for %.0f s", unused)
                 self.ending.set()
 

@@ -191,7 +191,8 @@ class KernelState:
         aside = set_aside(old.folder)
         log.warning("kernel %s has another journal: the old mirror is now %s", self.id, aside.name)
         info = {**old.info, "identity": identity}
-        self.mirror = Mirror(old.folder)
+        self.mirror = Mirror(old.folder, old.bound)
+        self.mirror.on_closed = old.on_closed
         self.mirror.note(**info)
         self.synced = False
         error = sentences.other_journal(identity)

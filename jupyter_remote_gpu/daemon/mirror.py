@@ -12,12 +12,14 @@ from typing import Any
 from ..client.paths import set_aside
 from ..errors import WireError
 from ..wire.frames import BEGIN, HEAD, WHOLE
-from ..wire.log import RETRY_SECONDS, Log
+from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader
 from ..wire.records import RANGE, is_id
+from ..wire.retention import Retention, Task, segment_bytes
 from . import store
 from .executions import Executions
 
+BOUND_BYTES = 2 << 30
 CHECKPOINT_BYTES = 16 << 20
 """After so many bytes the fold of executions is written down again."""
 _STRANGE_ID = re.compile(rb'"(?:execution|client)":(?!null|"[0-9a-f]{32}")')
@@ -31,6 +33,8 @@ class Mirror:
     ----------
     folder : Path
         ``mirrors/<kernel id>``; opening it reads the newest segment, so do it in a thread.
+    bound : int
+        Bytes that the log may take before the output of old cells makes room.
 
     Attributes
     ----------
@@ -39,15 +43,29 @@ class Mirror:
         ``notebook``, ``start`` (what the pod was asked to start).
     watchers : set of callables
         Called after each append, in the loop; they must be quick.
+    retention : Retention
+        Says what is to be rewritten.
+    closed_bytes : int
+        In segments that were closed since housekeeping last had nothing to do.
+    on_closed : callable
+        Called when there is something for housekeeping.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bound: int = BOUND_BYTES) -> None:
         self.folder = folder
         self.id = folder.name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.info: dict[str, Any] = store.load(folder / "kernel.json")
         self.watchers: set[Callable[[], None]] = set()
-        self.log = Log(folder / "log")
+        self.log = Log(
+            folder / "log",
+            segment_bytes=segment_bytes(bound, SEGMENT_BYTES),
+            on_closed=self._segment_closed,
+        )
+        self.bound = bound
+        self.closed = False
+        self.closed_bytes = 0
+        self.on_closed: Callable[[], None] = lambda: None
         self.executions = Executions.load(folder / "executions.json", self.identity, self.log.last)
         self._unsaved = 0
         self._partial = False
@@ -56,6 +74,33 @@ class Mirror:
         except WireError:
             self.log.close()
             raise
+        self.retention = Retention(self.log, bound)
+        self._retained: set[str] = set()
+        for info in self.executions.all.values():
+            self.retention.began(info.id, info.first)
+            if info.id in self.executions.open:
+                self._retained.add(info.id)
+            else:
+                self.retention.ended(info.id)
+        # Those of an earlier daemon are compacted already, save perhaps the last one.
+        for segment in self.log.segments[:-1]:
+            self.retention.done(Task(segment))
+
+    def _segment_closed(self, segment: Segment) -> None:
+        self.closed_bytes += segment.size
+        self.on_closed()
+
+    def _retain(self) -> None:
+        """Tell retention which executions have begun and ended."""
+        folded = self.executions
+        for name in [n for n in folded.open if n not in self._retained]:
+            self.retention.began(name, folded.open[name].first)
+            self._retained.add(name)
+        for name in [n for n in self._retained if n not in folded.open]:
+            self.retention.ended(name)
+            self._retained.discard(name)
+        if self.closed_bytes and not folded.open:
+            self.on_closed()
 
     @property
     def identity(self) -> str | None:
@@ -122,6 +167,8 @@ class Mirror:
             self._unsaved += sum(len(raw) for _, raw in frames)
             if self._unsaved > CHECKPOINT_BYTES:
                 self.save()
+            if told:
+                self._retain()
             if self.log.last != before:
                 self.wake()
         return told
@@ -163,6 +210,7 @@ class Mirror:
 
     def close(self) -> None:
         """Write down and close."""
+        self.closed = True
         self.rollback()
         self.log.retry(force=True)
         if self._unsaved:
@@ -180,15 +228,21 @@ def _check_ids(raw: bytes) -> None:
         raise WireError(f"the pod sent an id that is not one of 32 hex digits: {text!r}")
 
 
-def load_mirrors(folder: Path) -> list[Mirror]:
-    """All mirrors in `folder`; one that is damaged is set aside and logged (blocks)."""
+def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
+    """All mirrors in `folder`; one that is damaged is set aside and logged (blocks).
+
+    Parameters
+    ----------
+    bound : callable
+        How large a mirror may become, given a folder on the same disk.
+    """
     mirrors = []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in sorted(folder.iterdir()):
         if not is_id(path.name) or not path.is_dir():
             continue
         try:
-            mirror = Mirror(path)
+            mirror = Mirror(path, bound(folder))
         except (WireError, OSError, ValueError) as e:
             log.error(
                 "the mirror %s cannot be used (%s): set aside as %s", path, e, set_aside(path)

@@ -165,6 +165,7 @@ class Opener:
                 "notebook": notebook,
                 "local_kernel": local_kernel,
             },
+            "limits": self._pods.settings.limits,
             "bridge": True,
         }
 

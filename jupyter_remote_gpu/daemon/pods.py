@@ -15,56 +15,18 @@ from ..models import KernelInfo, PodInfo, PodState
 from ..pods.registry import Pod, Registry
 from . import store
 from .bindings import Bindings
+from .entry import ON_ITS_WAY, PodEntry
+from .housekeeping import Housekeeping
 from .kernel_link import KernelLink
 from .kernel_state import KernelState
 from .mirror import Mirror, load_mirrors
-from .sentences import GONE, not_connected
+from .sentences import GONE
+from .settings import Settings
 from .snapshot import NOW
 
-_ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
 KEY_SECONDS = 10.0
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-class PodEntry:
-    """A pod and its link; `changed` is an event that is replaced at each change of state."""
-
-    def __init__(self, pod: Pod, link: PodLink) -> None:
-        self.pod = pod
-        self.name = pod.name
-        self.link = link
-        self.changed = asyncio.Event()
-
-    @property
-    def state(self) -> PodState:
-        return self.link.status.state
-
-    def need(self) -> PodLink:
-        """The link, if the pod is connected right now.
-
-        Raises
-        ------
-        NotConnected
-        """
-        if self.state is not PodState.CONNECTED:
-            raise not_connected(self.name, self.link.status)
-        return self.link
-
-    async def connected(self, timeout: float) -> PodLink:
-        """The link, waiting while the pod is on its way.
-
-        Raises
-        ------
-        NotConnected
-            If the pod is disconnected, failed, or waits for the user's word.
-        """
-        async with asyncio.timeout(timeout):
-            while self.state is not PodState.CONNECTED:
-                if self.state not in _ON_ITS_WAY:
-                    raise not_connected(self.name, self.link.status)
-                await self.changed.wait()
-        return self.link
 
 
 class Pods:
@@ -74,12 +36,16 @@ class Pods:
     ----------
     folder : Path
         The data folder.
+    settings : Settings
     on_change : callable
         Called when the snapshot would differ; see `Snapshots.changed`.
     """
 
-    def __init__(self, folder: Path, on_change: Callable[[float], None]) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, on_change: Callable[[float], None]
+    ) -> None:
         self.folder = folder
+        self.settings = settings
         self.laptop = store.laptop_id(folder)
         self.registry = Registry(folder)
         self.bindings = Bindings(folder)
@@ -88,10 +54,14 @@ class Pods:
         self._wanted = store.Wanted(folder)
         self._on_change = on_change
         self._shielded: set[asyncio.Future[Any]] = set()
+        self._house = Housekeeping(lambda: [k.state.mirror for k in self.kernels.values()])
 
     async def load(self) -> None:
         """Read what is on disk, and connect what the user wants connected."""
-        for mirror in await asyncio.to_thread(load_mirrors, self.folder / "mirrors"):
+        found = await asyncio.to_thread(
+            load_mirrors, self.folder / "mirrors", self.settings.mirror_bound
+        )
+        for mirror in found:
             self._take(mirror)
         for pod in self.registry.pods():
             self._enter(pod)
@@ -105,7 +75,7 @@ class Pods:
     def wanted(self) -> bool:
         """Whether a pod is connected or on its way."""
         return any(
-            e.state is PodState.CONNECTED or e.state in _ON_ITS_WAY for e in self.entries.values()
+            e.state is PodState.CONNECTED or e.state in ON_ITS_WAY for e in self.entries.values()
         )
 
     async def close(self) -> None:
@@ -113,6 +83,7 @@ class Pods:
         for work in self._shielded:
             work.cancel()
         await asyncio.gather(*self._shielded, return_exceptions=True)
+        await self._house.close()
         await asyncio.gather(*(k.close() for k in self.kernels.values()))
         await asyncio.gather(*(e.link.close() for e in self.entries.values()))
 
@@ -251,7 +222,8 @@ class Pods:
 
     async def new_kernel(self, kernel: str, **info: Any) -> KernelLink:
         """A mirror for a kernel that is about to be started or joined; on disk."""
-        mirror = await asyncio.to_thread(Mirror, self.folder / "mirrors" / kernel)
+        bound = self.settings.mirror_bound(self.folder)
+        mirror = await asyncio.to_thread(Mirror, self.folder / "mirrors" / kernel, bound)
         mirror.note(**info)
         return self._take(mirror)
 
@@ -264,6 +236,7 @@ class Pods:
         await asyncio.to_thread(shutil.rmtree, kernel.state.mirror.folder, True)
 
     def _take(self, mirror: Mirror) -> KernelLink:
+        mirror.on_closed = self._house.wake
         kernel = KernelLink(KernelState(mirror, self._on_change), self.laptop)
         self.kernels[mirror.id] = kernel
         entry = self.entries.get(mirror.pod)
@@ -296,3 +269,6 @@ def kernel_info(state: KernelState) -> KernelInfo:
         ended=ended,
         executions=folded.recent(),
     )
+
+
+__all__ = ["PodEntry", "Pods", "kernel_info"]

@@ -72,6 +72,11 @@ class OwnDaemon:
     def pid(self) -> int:
         return int(self.record["pid"])
 
+    def settings(self, **values: float) -> None:
+        """What the next daemon finds in ``settings.json``."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "settings.json").write_text(json.dumps(values))
+
     def processes(self) -> list[int]:
         """All daemons that use this data folder, whoever started them."""
         found = []

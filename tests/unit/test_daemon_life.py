@@ -83,8 +83,8 @@ def test_a_face_with_another_runtime_folder_finds_it(daemon: OwnDaemon) -> None:
     assert answer(daemon.python(ASK, XDG_RUNTIME_DIR="/nowhere")) == pid
 
 
-def test_it_ends_when_nothing_is_wanted(daemon: OwnDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUPYTER_REMOTE_GPU_IDLE", "0.5")
+def test_it_ends_when_nothing_is_wanted(daemon: OwnDaemon) -> None:
+    daemon.settings(idle_seconds=0.5)
     face = Face(kind="test")
     pid = face.request("snapshot")["daemon"]["pid"]
     face.watch(lambda snapshot: None)

@@ -189,7 +189,7 @@ def test_damaged_mirrors_are_set_aside(tmp_path: Path) -> None:
     segment = next((tmp_path / ("e" * 32) / "log").glob("*.seg"))
     segment.write_bytes(segment.read_bytes()[:-3])
     (tmp_path / "not-an-id").mkdir()
-    found = {m.id: m for m in load_mirrors(tmp_path)}
+    found = {m.id: m for m in load_mirrors(tmp_path, lambda folder: 1 << 30)}
     assert set(found) == {"b" * 32, "e" * 32}
     assert found["e" * 32].last == 1
     assert any(p.name.startswith("d" * 32 + ".damaged-") for p in tmp_path.iterdir())

@@ -1,0 +1,58 @@
+"""What a user may change, in ``settings.json`` in the data folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from . import store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Bounds and times.
+
+    Attributes
+    ----------
+    journal_bytes : int or None
+        How large the journal of a kernel may become on the pod; None: 2 GiB, or a tenth of
+        the free disk if that is less. Counts for kernels that are started from then on.
+    mirror_bytes : int or None
+        The same for the copy on the laptop.
+    idle_seconds : float
+        After so long without a face and without a wanted pod the daemon ends.
+    """
+
+    journal_bytes: int | None = None
+    mirror_bytes: int | None = None
+    idle_seconds: float = 60.0
+
+    def mirror_bound(self, folder: Path) -> int:
+        """How large a mirror in `folder` may become, in bytes."""
+        if self.mirror_bytes is not None:
+            return self.mirror_bytes
+        return min(2 << 30, shutil.disk_usage(folder).free // 10)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What a keeper is told."""
+        return {} if self.journal_bytes is None else {"journal_bytes": self.journal_bytes}
+
+
+def load(folder: Path) -> Settings:
+    """The settings in `folder`; what is missing or makes no sense has its default."""
+    known = {}
+    found = store.load(folder / "settings.json")
+    for field in fields(Settings):
+        value = found.pop(field.name, None)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            known[field.name] = value if field.name == "idle_seconds" else int(value)
+        elif value is not None:
+            log.warning("settings.json: %s cannot be %r; its default is used", field.name, value)
+    for name in found:
+        log.warning("settings.json: there is no setting %r", name)
+    return Settings(**known)  # type: ignore[arg-type]
