@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +145,50 @@ def test_while_disconnected_requests_are_rejected_and_the_mirror_is_read(
     assert (found["kernel"], found["execution"]["outcome"]) == (face.kernel, "ok")
     reader = KernelFace(connected.face, "pod", opened=face.opened)
     reader.until_text(cell, "kept")
+
+
+def test_a_daemon_killed_during_a_cut_takes_everything_up_again(connected: Place) -> None:
+    face = KernelFace(connected.face, "pod")
+    cell = face.submit(COUNT.format(n=40, pause=0.05))
+    face.until_text(cell, "5\n")
+    connected.proxy.cut()
+    connected.until_state("reconnecting")
+    waiting = face.submit("print('after')")
+    connected.daemon.kill()
+    connected.until_state("reconnecting")
+    late = face.submit("print('later')")
+    connected.proxy.heal()
+    assert face.ended(late)["outcome"] == "ok"
+    texts = [face.text(c) for c in (cell, waiting, late)]
+    assert texts == [lines(40), "after\n", "later\n"]
+    face.in_order()
+
+
+def test_an_opening_waits_for_a_pod_that_reconnects(connected: Place) -> None:
+    connected.proxy.cut()
+    connected.until_state("reconnecting")
+    threading.Timer(1.0, connected.proxy.heal).start()
+    face = KernelFace(connected.face, "pod")
+    assert face.run("1")["outcome"] == "ok"
+
+
+def test_a_new_host_key_waits_for_the_users_word(connected: Place) -> None:
+    words = connected.sshd.words(connected.proxy.port)
+    connected.face.request("pod.add", name="two", ssh=words)
+    connected.face.request("pod.connect", name="two")
+    connected.until_state("host-key", "two")
+    pods = connected.face.request("snapshot")["pods"]
+    shown = next(p for p in pods if p["name"] == "two")["host_key"]["fingerprint"]
+    with pytest.raises(NotConnected, match="host-key"):
+        KernelFace(connected.face, "two")
+    connected.face.request("pod.connect", name="two", accept_host_key="SHA256:" + "A" * 43)
+    connected.until_state("host-key", "two")
+    connected.face.request("pod.connect", name="two", accept_host_key=shown)
+    connected.until_state("connected", "two")
+    found = connected.face.request("doctor")
+    assert found["pods"]["two"]["state"] == "connected"
+    assert any(
+        "connected" in line for line in connected.face.request("pod.log", name="two")["lines"]
+    )
+    connected.face.request("pod.remove", name="two")
+    assert not (connected.daemon.folder / "known_hosts" / "two").exists()
