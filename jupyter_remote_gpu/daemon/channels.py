@@ -36,7 +36,10 @@ class FaceChannel:
         self._connection = connection
         self._state = state
         self._controls: deque[bytes] = deque()
+        self._mirror = state.mirror
         self._reader: LogReader | None = None
+        self._cursor = 0
+        self._open = False
         self._full = asyncio.Event()
         self._failure: RemoteGPUError | None = None
 
@@ -63,22 +66,34 @@ class FaceChannel:
 
         Called by whoever has news, so that a small record costs no turn of the loop.
         """
-        if self._reader is None or self._full.is_set():
+        if not self._open or self._full.is_set():
             return
         while not self._connection.full:
             if self._controls:
                 data = b"".join(self._controls)
                 self._controls.clear()
             else:
-                try:
-                    data = self._reader.read(CHUNK)
-                except (WireError, OSError) as e:
-                    self.refuse(WireError(f"The mirror cannot be read: {e}"))
-                    return
+                data = self._records()
             if not data:
                 return
             self._connection.queue(data)
         self._full.set()
+
+    def _records(self) -> bytes:
+        """The next records; nothing where there are none, or the channel ends."""
+        try:
+            if self._reader is None:
+                if self._cursor > self._mirror.last and not self._state.synced:
+                    # The face read what an earlier daemon could not write down (a full disk):
+                    # the pod has it, and it is on its way.
+                    return b""
+                self._reader = self._mirror.reader(self._cursor)
+            return self._reader.read(CHUNK)
+        except WireError as e:
+            self.refuse(e)
+        except OSError as e:
+            self.refuse(WireError(f"The mirror cannot be read: {e}"))
+        return b""
 
     # -- the connection
 
@@ -90,7 +105,7 @@ class FaceChannel:
         WireError
             With code ``identity`` or ``cursor`` when the hello does not fit the mirror.
         """
-        hello, mirror = self._connection.hello, self._state.mirror
+        hello, mirror = self._connection.hello, self._mirror
         if hello.get("pod") not in (None, mirror.pod):
             raise BadInput(f"kernel {mirror.id[:8]} is not on pod {hello.get('pod')!r:.80}")
         if hello.get("identity") not in (None, mirror.identity):
@@ -102,7 +117,9 @@ class FaceChannel:
         cursor = hello.get("cursor")
         if not isinstance(cursor, int):
             raise WireError("the hello has no cursor")
-        self._reader = mirror.reader(cursor)
+        if self._state.synced and cursor > mirror.last:
+            raise WireError(f"cursor {cursor} is beyond record {mirror.last}", code="cursor")
+        self._cursor = cursor
         await self._connection.send(
             {
                 "type": "welcome",
@@ -113,6 +130,7 @@ class FaceChannel:
                 "alive": self._state.alive,
             }
         )
+        self._open = True
         mirror.watchers.add(self._pump)
         receiving = asyncio.create_task(self._receive())
         sending = asyncio.create_task(self._send())
@@ -126,7 +144,9 @@ class FaceChannel:
             for task in (receiving, sending):
                 task.cancel()
             await asyncio.wait({receiving, sending})
-            self._reader.close()
+            self._open = False
+            if self._reader is not None:
+                self._reader.close()
         for task in (receiving, sending):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error

@@ -203,6 +203,7 @@ class KernelState:
     def _check_synced(self) -> None:
         if not self.synced and self._bridged and self.mirror.last + 1 >= self._next:
             self.synced = True
+            self.mirror.wake()
 
     # -- the faces' side
 

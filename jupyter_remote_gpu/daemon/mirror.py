@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,10 @@ def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
             log.error(
                 "the mirror %s cannot be used (%s): set aside as %s", path, e, set_aside(path)
             )
+            continue
+        if not mirror.info and not mirror.last:
+            mirror.close()  # a daemon was killed just as it made it
+            shutil.rmtree(path)
             continue
         if not mirror.pod or (mirror.last and mirror.identity is None):
             mirror.close()

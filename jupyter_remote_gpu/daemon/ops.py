@@ -128,7 +128,7 @@ class Operations:
         for kernel in self._pods.kernels.values():
             info = kernel_info(kernel.state)
             info.executions = []
-            if info.pod in {e.name for e in entries}:
+            if info.identity and info.pod in {e.name for e in entries}:
                 kernels[info.pod, info.id] = {**info.to_json(), "mirrored": True}
         for entry in entries:
             if entry.state is not PodState.CONNECTED:

@@ -160,9 +160,10 @@ class Pods:
         return entry
 
     def _busy(self, name: str) -> bool:
-        return any(k.state.wanted for k in self._of(name))
+        return any(k.state.wanted for k in self.of(name))
 
-    def _of(self, name: str) -> list[KernelLink]:
+    def of(self, name: str) -> list[KernelLink]:
+        """The kernels on pod `name`."""
         return [k for k in self.kernels.values() if k.state.mirror.pod == name]
 
     def _link_changed(self, name: str) -> None:
@@ -181,7 +182,7 @@ class Pods:
     def _spread(
         self, name: str, link: PodLink | None, state: PodState, reason: str | None, since: float
     ) -> None:
-        for kernel in self._of(name):
+        for kernel in self.of(name):
             kernel.state.pod_is(state, reason, since)
             kernel.connected(link)
 
@@ -189,7 +190,7 @@ class Pods:
         """What the snapshot shows."""
         infos = []
         for name in sorted(self.entries):
-            entry, kernels = self.entries[name], self._of(name)
+            entry, kernels = self.entries[name], self.of(name)
             status = entry.link.status
             infos.append(
                 PodInfo(
@@ -204,7 +205,7 @@ class Pods:
                     next_try=status.next_try,
                     host_key=status.host_key,
                     warnings=list(status.warnings),
-                    kernels=[kernel_info(k.state) for k in kernels],
+                    kernels=[kernel_info(k.state) for k in kernels if k.state.mirror.identity],
                 )
             )
         return infos

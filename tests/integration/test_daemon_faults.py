@@ -113,6 +113,7 @@ def test_a_kernel_that_the_pod_has_lost_is_said_so_once_and_stays_readable(place
     assert KernelFace(place.face, "pod").kernel != face.kernel
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
 def test_a_full_disk_under_the_mirror_is_told_and_nothing_is_lost(place: Place) -> None:
     face = KernelFace(place.face, "pod")
     face.run("print('before')")
@@ -129,8 +130,15 @@ def test_a_full_disk_under_the_mirror_is_told_and_nothing_is_lost(place: Place) 
     assert "disk takes nothing" in told["message"]
     resource.prlimit(place.daemon.pid, resource.RLIMIT_FSIZE, (hard, hard))
     face.control("trouble", where="laptop", message=None)
-    face.in_order()
+    # Killed while the disk is full: the face has read what no file of the laptop holds.
+    size = sum(p.stat().st_size for p in log.iterdir())
+    resource.prlimit(place.daemon.pid, resource.RLIMIT_FSIZE, (size + 1000, hard))
+    face.ended(face.submit("for i in range(500): print(i, flush=True)"))
+    cursor = face.channel.cursor
     place.daemon.kill()
+    assert face.run("print('goes on')")["outcome"] == "ok"
+    assert face.channel.cursor > cursor
+    face.in_order()
     again = KernelFace(place.face, "pod", opened=face.opened)
     again.ended(cell)
     assert again.text(cell) == text
