@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from .compact import Superseded, compact_segment
+from .compact import Superseded, closed_comms, compact_segment
 from .frames import FrameDecoder
 from .records import Record, RecordAssembler, encode_record, keeper_record
 
@@ -57,9 +57,13 @@ def thin_out(data: bytes, executions: Collection[str], reason: str) -> bytes:
 
 
 def _goes(record: Record, executions: Collection[str]) -> bool:
-    if record.channel == "keeper" and record.type not in ("gap", "superseded"):
+    if record.channel == "keeper" and (record.type != "gap" and not _is_plain_hole(record)):
         return False
     return ALL in executions or record.execution in executions
+
+
+def _is_plain_hole(record: Record) -> bool:
+    return record.type == "superseded" and not closed_comms(record)
 
 
 class _Gap:
