@@ -40,6 +40,8 @@ def reap(folder: Path) -> bool:
             _end_group(int(info["pid"]), info.get("pid_started"))
         if "ended" not in info and (folder / "journal").is_dir():
             _finish(folder)
+            if isinstance(socket := info.get("socket"), str):
+                paths.remove_sockets(folder, Path(socket).parent)
             info.update(ended=time.time(), status=None, orphan=orphan)
             paths.write_json(folder / "kernel.json", info)
     finally:

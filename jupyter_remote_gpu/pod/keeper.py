@@ -120,9 +120,7 @@ class Keeper:
             peer.close()
             sock.close()
         self._listener.close()
-        for path in (self._socket_path, self.kernel.connection_file):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+        paths.remove_sockets(self.folder, self._socket_path.parent)
         self.house.close()
         self.talk.close()
         self.journal.log.close()

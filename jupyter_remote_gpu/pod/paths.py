@@ -69,6 +69,15 @@ def socket_folder(kernel: str) -> Path:
     return folder
 
 
+def remove_sockets(folder: Path, sockets: Path) -> None:
+    """Take away what a kernel that has ended leaves in `sockets`."""
+    for name in ("keeper.sock", "connection.json", *(f"k-{n}" for n in range(1, 6))):
+        (sockets / name).unlink(missing_ok=True)
+    if sockets != folder:
+        with contextlib.suppress(OSError):  # something else was put there: it stays
+            sockets.rmdir()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` atomically with mode 0600."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

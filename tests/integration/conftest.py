@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.keeper import PATIENCE, PodCommands
+from tests.support.keeper import PATIENCE, Bridge, PodCommands
 
 
 @pytest.fixture
@@ -24,3 +24,12 @@ def commands(pod_python: str, short_tmp: Path) -> Iterator[PodCommands]:
     end = time.monotonic() + PATIENCE
     while any(k["alive"] for k in pod.run("list")["kernels"]):
         assert time.monotonic() < end, "a keeper did not end"
+    pod.close()
+
+
+@pytest.fixture
+def kernel(commands: PodCommands) -> Iterator[Bridge]:
+    bridge = commands.start()
+    yield bridge
+    if not bridge.ended:
+        bridge.close()

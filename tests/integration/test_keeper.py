@@ -8,21 +8,11 @@ import resource
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
-import pytest
 
-from jupyter_remote_gpu.wire.frames import encode_control
 from tests.support.keeper import PATIENCE, Bridge, PodCommands
-
-
-@pytest.fixture
-def kernel(commands: PodCommands) -> Iterator[Bridge]:
-    bridge = commands.start()
-    yield bridge
-    if not bridge.ended:
-        bridge.close()
 
 
 def is_alive(pid: int) -> bool:
@@ -63,12 +53,12 @@ def lines(count: int) -> list[str]:
 
 
 def test_nothing_is_lost_while_nobody_reads(commands: PodCommands, kernel: Bridge) -> None:
-    execution = kernel.execute("for i in range(20_000): print(i, flush=True)")
+    execution = kernel.execute("for i in range(8_000): print(i, flush=True)")
     kernel.control(lambda m: m["type"] == "ack")
     kernel.kill()
     late = commands.bridge(kernel.kernel, identity=commands.kernel_info(kernel.kernel)["identity"])
     assert late.record("ended", execution).content["outcome"] == "ok"
-    assert late.text(execution).split() == lines(20_000)
+    assert late.text(execution).split() == lines(8_000)
     late.close()
     kernel.ended = True
 
@@ -78,7 +68,7 @@ def test_nothing_is_lost_while_the_keeper_is_kept_waiting(
 ) -> None:
     """The kernel's own socket would drop what exceeds 1000 waiting messages."""
     mark = commands.home / "printed"
-    code = f"for i in range(20_000): print(i, flush=True)\nopen({str(mark)!r}, 'w').close()"
+    code = f"for i in range(8_000): print(i, flush=True)\nopen({str(mark)!r}, 'w').close()"
     keeper = commands.kernel_info(kernel.kernel)["keeper_pid"]
     kernel.run("1")
     execution = kernel.execute(code)
@@ -90,7 +80,7 @@ def test_nothing_is_lost_while_the_keeper_is_kept_waiting(
         time.sleep(0.02)
     os.kill(keeper, signal.SIGCONT)
     kernel.record("ended", execution)
-    assert kernel.text(execution).split() == lines(20_000)
+    assert kernel.text(execution).split() == lines(8_000)
 
 
 def test_a_request_sent_twice_runs_once(kernel: Bridge) -> None:
@@ -198,6 +188,7 @@ def test_a_keeper_that_is_killed_leaves_its_journal(commands: PodCommands, kerne
     assert late.welcome["alive"] is False
     assert "keeper" in late.record("died").content["stderr"]
     assert late.record("ended", execution).content["outcome"] == "died"
+    assert not Path(info["socket"]).exists()
     late.execute("1")
     assert late.control(lambda m: m["type"] == "rejected")["error"]["code"] == "kernel-ended"
     late.close()
@@ -228,50 +219,6 @@ def test_a_program_that_is_not_there_is_named(commands: PodCommands) -> None:
     bridge = commands.start(argv=["/no/such/python", "{connection_file}"])
     assert bridge.answer["ok"] is False
     assert "/no/such/python" in bridge.answer["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("hello", "code"),
-    [
-        ({"protocol": 99}, "version"),
-        ({"identity": "f" * 32}, "identity"),
-        ({"cursor": 10**6}, "cursor"),
-        ({"client": "../../etc"}, "wire"),
-        ({"service": "kernel:../../../etc"}, "bad-input"),
-        ({"service": f"kernel:{'0' * 32}"}, "unknown-service"),
-        ({"service": "disk"}, "unknown-service"),
-    ],
-)
-def test_a_wrong_hello_is_answered_as_such(
-    kernel: Bridge, hello: dict[str, object], code: str
-) -> None:
-    other = kernel.pod.bridge(kernel.kernel, **hello)
-    assert other.welcome["type"] == "refused"
-    assert other.welcome["error"]["code"] == code
-    other.close()
-    assert kernel.run("1")["outcome"] == "ok"
-
-
-@pytest.mark.parametrize("junk", [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"\xff" * 4096])
-def test_junk_on_a_connection_harms_nobody(kernel: Bridge, junk: bytes) -> None:
-    other = kernel.pod.bridge(kernel.kernel)
-    other.write(junk)
-    other.control(lambda m: m["type"] == "refused")
-    other.close()
-    assert kernel.run("1")["outcome"] == "ok"
-
-
-def test_requests_of_the_wrong_form_are_refused(kernel: Bridge) -> None:
-    for wrong in (
-        {"kind": "shutdown_request", "execution": None},
-        {"kind": "execute_request", "execution": "../x"},
-        {"kind": "execute_request", "execution": None},
-    ):
-        other = kernel.pod.bridge(kernel.kernel)
-        other.request(str(wrong["kind"]), {"code": "1"}, execution=wrong["execution"])
-        other.control(lambda m: m["type"] == "refused")
-        other.close()
-    assert kernel.run("1")["outcome"] == "ok"
 
 
 def test_who_comes_back_supersedes_his_predecessor(kernel: Bridge) -> None:
@@ -312,10 +259,3 @@ def test_folders_and_files_are_the_users_alone(commands: PodCommands, kernel: Br
     for path in (commands.state / "kernels").rglob("*"):
         mode = path.lstat().st_mode & 0o777
         assert mode & 0o077 == 0 or path.name.startswith("k-"), f"{path} {mode:o}"
-
-
-def test_hello_must_come_first(kernel: Bridge) -> None:
-    process = kernel.pod.popen("bridge", {})
-    out, _ = process.communicate(encode_control({"type": "stop"}), timeout=PATIENCE)
-    assert b"unknown-service" in out
-    assert kernel.run("1")["outcome"] == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -38,6 +39,7 @@ class PodCommands:
         self.state.mkdir(mode=0o700)
         self._archive = folder / "code.zip"
         self._archive.write_bytes(archive.build().data)
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def popen(self, command: str, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
         environment = {
@@ -46,13 +48,25 @@ class PodCommands:
             "HOME": str(self.home),
             "TMPDIR": str(self.home),
         }
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [self.python, "-S", str(self._archive), command, json.dumps(spec)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=self.home,
         )
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """End the commands that still run, and close their streams."""
+        for process in self._processes:
+            process.kill()
+            process.wait(PATIENCE)
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
 
     def run(self, command: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
         """The command's JSON answer."""
