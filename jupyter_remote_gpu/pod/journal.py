@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -88,32 +87,9 @@ class Journal:
         return self.log.reader(cursor)
 
     def _drop(self) -> None:
-        """The disk is full and the memory too: the older half becomes a gap that says so."""
+        """The disk is full and the memory too: of the older half only our own records stay."""
+        from ..wire.tidy import ALL, thin_out
+
         items = self.log.drop_memory(max(1, len(self.log.memory) // 2))
-        first, last = items[0][0], items[-1][1]
-        size = sum(len(data) for _, _, data in items)
-        messages = last - first + 1
-        earlier = _gap_of(items[0][2])
-        if earlier is not None:
-            messages += earlier["messages"] - (items[0][1] - first + 1)
-            size += earlier["bytes"] - len(items[0][2])
-        content = {"messages": messages, "bytes": size, "reason": "the pod's disk is full"}
-        head, parts = keeper_record("gap", {**content, "time": time.time()})
-        self.log.put_back_memory(first, last, encode_record(first, last, head, parts))
-
-
-def _gap_of(data: bytes) -> dict[str, int] | None:
-    """The content of `data` if it is a gap record, so that its counts are carried on."""
-    from ..wire.frames import FrameDecoder
-    from ..wire.records import RecordAssembler
-
-    if len(data) > 4096:
-        return None
-    assembler = RecordAssembler()
-    for kind, payload in FrameDecoder().feed(data):
-        record = assembler.feed(kind, payload)
-        if record is not None and record.type == "gap":
-            content: dict[str, int] = json.loads(record.parts[0])
-            return content
-        break
-    return None
+        rest = thin_out(b"".join(data for _, _, data in items), {ALL}, "the pod's disk is full")
+        self.log.put_back_memory(items[0][0], items[-1][1], rest)
