@@ -43,7 +43,7 @@ class PodCommands:
 
     def popen(self, command: str, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
         environment = {
-            **os.environ,
+            **{k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "IPYTHON"))},
             "JRG_STATE": str(self.state),
             "HOME": str(self.home),
             "TMPDIR": str(self.home),
