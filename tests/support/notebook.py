@@ -95,6 +95,7 @@ class LocalKernel:
         *,
         answer: Callable[[dict[str, Any]], str] | None = None,
         on: Callable[[str, dict[str, Any]], None] | None = None,
+        patience: float = PATIENCE,
     ) -> Cell:
         """Run a cell to its end.
 
@@ -104,10 +105,12 @@ class LocalKernel:
             Answers input requests; without it the front end allows none.
         on : callable, optional
             Called with each message that the cell shows.
+        patience : float
+            Seconds after which a cell that has not ended fails the test.
         """
         cell, idle = Cell(), False
         msg_id = self.client.execute(code, allow_stdin=answer is not None)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while not (idle and cell.reply):
             assert time.monotonic() < end, f"the cell did not end; it showed {cell.shown[-5:]}"
             for message in self._ready(self.client.stdin_channel, 0):
