@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
 from pathlib import Path
 from typing import Any
 
 from ..pods.registry import Pod
+from ..pods.store import load, private_folder, replace
 from . import archive
+
+__all__ = ["KnownPod"]
+
+log = logging.getLogger(__name__)
 
 
 class KnownPod:
@@ -25,44 +30,47 @@ class KnownPod:
     def __init__(self, folder: Path, pod: Pod) -> None:
         self._path = folder / "probes" / f"{pod.name}.json"
         self._key = {"code": archive.build().sha256, "address": pod.address, "python": pod.python}
-        self._noise: list[str] = []
+        self._noise: str | None = None
+        self._doubt: str | None = None
         self.fresh = False
-        self.probe = self._read()
+        known = load(self._path)
+        found = known.get("probe")
+        same = all(known.get(k) == v for k, v in self._key.items())
+        self.probe: dict[str, Any] | None = found if same and isinstance(found, dict) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """Sentences for people about this pod."""
         said = (self.probe or {}).get("warnings")
-        return tuple(str(w) for w in said or ()) + tuple(self._noise)
+        found = [str(w) for w in said] if isinstance(said, list) else []
+        return (*found, *(w for w in (self._noise, self._doubt) if w))
 
-    def warn(self, text: str) -> bool:
-        """Add a warning; whether it is new."""
-        if self._noise:
+    def warn_of_noise(self, noise: str) -> bool:
+        """The login shell printed `noise`; whether that is news."""
+        if self._noise is not None:
             return False
-        self._noise.append(text)
+        self._noise = (
+            f"The pod's login shell prints text ({noise.strip()[:80]!r}) for every command. Cells "
+            "run all the same, but file sync and scp will fail until it prints only in "
+            "interactive shells (see ~/.bashrc there)."
+        )
         return True
 
     def learn(self, probe: dict[str, Any]) -> None:
         """Keep an answer (writes a file)."""
-        self.probe = probe
-        self.fresh = True
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w") as f:
-            json.dump({**self._key, "probe": probe}, f)
-        os.replace(temporary, self._path)
+        self.probe, self.fresh, self._doubt = probe, True, None
+        try:
+            private_folder(self._path.parent)
+            replace(self._path, json.dumps({**self._key, "probe": probe}).encode())
+        except OSError as e:  # it is asked again by the next daemon
+            log.warning("%s cannot be written: %s", self._path, e.strerror)
 
-    def forget(self) -> None:
-        """Ask again at the next connect."""
-        self.probe = None
+    def doubt(self, why: str) -> None:
+        """The latest answer was an error: show it; the next connect asks again."""
+        self._doubt = why
         self._path.unlink(missing_ok=True)
 
-    def _read(self) -> dict[str, Any] | None:
-        try:
-            known = json.loads(self._path.read_text("utf-8"))
-            if all(known.get(k) == v for k, v in self._key.items()):
-                probe = known["probe"]
-                return probe if isinstance(probe, dict) else None
-        except (OSError, ValueError, KeyError, AttributeError):
-            return None  # never asked, or not readable: it is asked again
-        return None
+    def forget(self) -> None:
+        """Ask before the pod is connected: it may be another machine."""
+        self.probe, self.fresh, self._doubt = None, False, None
+        self._path.unlink(missing_ok=True)

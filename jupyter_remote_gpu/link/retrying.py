@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import RemoteGPUError, TransportError
 
@@ -24,21 +24,54 @@ Told = Callable[[RemoteGPUError | None, float | None], None]
 
 
 class Clock:
-    """Paces the tries of one link.
+    """Tells when to try, and notices that the laptop slept.
 
     Parameters
     ----------
+    busy : callable
+        Whether something waits for the link.
     on_wake : callable
         Called when the laptop has slept.
     """
 
-    def __init__(self, on_wake: Callable[[], None]) -> None:
-        self._now = asyncio.Event()
+    def __init__(self, busy: Callable[[], bool], on_wake: Callable[[], None]) -> None:
+        self._busy = busy
         self._on_wake = on_wake
+        self._now = asyncio.Event()
+        self._tries = 0
+        self._busy_since: float | None = None
+
+    def begin(self) -> None:
+        """The link was lost just now."""
+        self._tries, self._busy_since = 0, None
+        self._now.clear()
 
     def now(self) -> None:
-        """Start the next try at once."""
+        """Start the next try at once, and the following ones soon."""
+        self._tries, self._busy_since = 0, None
         self._now.set()
+
+    def tried(self) -> None:
+        """A try has been started."""
+        self._tries += 1
+        self._now.clear()
+
+    @property
+    def pause(self) -> float:
+        """Seconds from the start of the last try to that of the next."""
+        if self._now.is_set():
+            return 0.0
+        if not self._busy():
+            self._busy_since = None
+            return min(float(BUSY_SECONDS * 1.3 ** min(self._tries, 20)), IDLE_SECONDS)
+        if self._busy_since is None:
+            self._busy_since = time.monotonic()
+        waited = time.monotonic() - self._busy_since
+        return BUSY_SECONDS if waited < BUSY_FOR_SECONDS else SLOW_SECONDS
+
+    async def hurry(self) -> None:
+        """Wait until `now` is called."""
+        await self._now.wait()
 
     async def watch(self) -> None:
         """Notice that the laptop slept (to be run as a task)."""
@@ -50,66 +83,90 @@ class Clock:
                 self._on_wake()
                 self.now()
 
-    async def race(
-        self, attempt: Callable[[], Awaitable[T]], busy: Callable[[], bool], told: Told
-    ) -> T:
-        """The first success of tries that start one after the other and do not wait for each other.
 
-        A try into a half-open path hangs until its time limit; the next one, into the
-        healed path, must not wait for that.
+class Race(Generic[T]):
+    """Tries that start one after the other and do not wait for each other.
+
+    A try into a half-open path hangs until its time limit; the next one, into the healed
+    path, must not wait for that.
+
+    Parameters
+    ----------
+    attempt : callable
+        Begins one try.
+    undo : callable
+        Is given a result that came too late to be used.
+    told : callable
+        Called with each failure, and when the next try is known: ``(error, next_try)``, the
+        latter in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        attempt: Callable[[], Awaitable[T]],
+        undo: Callable[[T], None],
+        told: Told,
+    ) -> None:
+        self._clock = clock
+        self._attempt = attempt
+        self._undo = undo
+        self._told = told
+        self._running: list[asyncio.Future[T]] = []
+
+    async def first(self) -> T:
+        """The first success.
 
         Raises
         ------
         RemoteGPUError
             The first error that is not a `TransportError`: it waits for the user.
         """
-        running: list[asyncio.Future[T]] = []
-        began = time.monotonic()
-        count = 0
         try:
             while True:
-                self._now.clear()
-                if len(running) >= _AT_ONCE:
-                    hung = running.pop(0)
-                    hung.cancel()
-                    await asyncio.wait([hung])
-                running.append(asyncio.ensure_future(attempt()))
-                count += 1
-                pause = self._pause(busy(), time.monotonic() - began, count)
-                told(None, time.time() + pause)
-                end = time.monotonic() + pause
-                while (left := end - time.monotonic()) > 0 and not self._now.is_set():
-                    won = await self._step(running, left, told)
+                await self._make_room()
+                self._running.append(asyncio.ensure_future(self._attempt()))
+                self._clock.tried()
+                began = time.monotonic()
+                while (left := began + self._clock.pause - time.monotonic()) > 0:
+                    self._told(None, time.time() + left)
+                    won = await self._step(left)
                     if won is not None:
                         return won.result()
         finally:
-            for task in running:
-                task.cancel()
-            if running:
-                await asyncio.wait(running)
+            await self._drop(self._running)
 
-    async def _step(
-        self, running: list[asyncio.Future[T]], left: float, told: Told
-    ) -> asyncio.Future[T] | None:
-        hurry = asyncio.create_task(self._now.wait())
+    async def _make_room(self) -> None:
+        if len(self._running) >= _AT_ONCE:
+            hung, self._running = self._running[:1], self._running[1:]
+            await self._drop(hung)
+
+    async def _step(self, left: float) -> asyncio.Future[T] | None:
+        """Wait a little; whether something waits for the link may change at any time."""
+        hurry = asyncio.create_task(self._clock.hurry())
+        waited: list[asyncio.Future[Any]] = [*self._running, hurry]
         try:
-            waited: list[asyncio.Future[Any]] = [*running, hurry]
-            done, _ = await asyncio.wait(waited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                waited, timeout=min(left, TICK_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             hurry.cancel()
             await asyncio.wait([hurry])
-        for task in [t for t in running if t in done]:
-            running.remove(task)
+        for task in [t for t in self._running if t in done]:
+            self._running.remove(task)
             error = task.exception()
             if error is None:
                 return task
             if not isinstance(error, TransportError):
                 raise error
-            told(error, time.time() + left)
+            self._told(error, None)
         return None
 
-    @staticmethod
-    def _pause(busy: bool, elapsed: float, count: int) -> float:
-        if busy:
-            return BUSY_SECONDS if elapsed < BUSY_FOR_SECONDS else SLOW_SECONDS
-        return min(BUSY_SECONDS * 1.3 ** min(count, 20), IDLE_SECONDS)
+    async def _drop(self, tasks: list[asyncio.Future[T]]) -> None:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled() and task.exception() is None:
+                self._undo(task.result())

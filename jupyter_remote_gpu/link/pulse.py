@@ -1,0 +1,118 @@
+"""Finds out in time that a connection is dead, also when it is dead in one direction only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import asyncssh
+
+BEAT_SECONDS = 3.0
+SILENT_SECONDS = 12.0
+WAKE_SECONDS = 3.0
+"""How long an answer may take after the laptop slept."""
+LATE_SECONDS = 5.0
+"""A timer that is so late was stopped, and nobody can have missed a beat meanwhile."""
+_MUCH = 64 << 10
+_PATIENT = 8
+
+
+class Pulse:
+    """A ``cat`` on the pod, to which a line is sent now and then; it must come back.
+
+    ssh's own keepalive is content with whatever arrives, so it does not see a link on which
+    only what we send is lost. And an open session channel makes OpenSSH set TCP_NODELAY,
+    without which each message waits 40 ms.
+
+    Parameters
+    ----------
+    ssh : asyncssh.SSHClientConnection
+    on_dead : callable
+        Called once, with a sentence, when no answer came for `SILENT_SECONDS`, or the
+        channel has ended.
+
+    Attributes
+    ----------
+    latency : float or None
+        The latest round trip in seconds.
+    received : int
+        To be counted up with what arrives on other channels: on a slow line a full window
+        stands in the way of our line.
+    """
+
+    def __init__(self, ssh: asyncssh.SSHClientConnection, on_dead: Callable[[str], None]) -> None:
+        self.latency: float | None = None
+        self.received = 0
+        self._ssh = ssh
+        self._on_dead = on_dead
+        self._kick = asyncio.Event()
+        self._sent: dict[bytes, float] = {}
+        self._count = 0
+        self._oldest = 0
+        self._deadline = 0.0
+        self._waited = 0
+
+    def check_now(self) -> None:
+        """The laptop woke up: what is sent from now on must come back soon."""
+        self._oldest = self._count
+        self._waited = _PATIENT
+        self._deadline = time.monotonic() + WAKE_SECONDS
+        self._kick.set()
+
+    async def run(self) -> None:
+        """Beat until cancelled, or until the connection is dead."""
+        reader: asyncio.Task[None] | None = None
+        try:
+            process = await self._ssh.create_process("exec cat", encoding=None)
+            reader = asyncio.create_task(self._listen(process))
+            await self._beat(process)
+        except (asyncssh.Error, OSError) as e:
+            self._on_dead(f"The link to the pod was lost ({e}).")
+        finally:
+            if reader is not None:
+                reader.cancel()
+                await asyncio.wait([reader])
+
+    async def _beat(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._deadline = time.monotonic() + SILENT_SECONDS
+        received = 0
+        while True:
+            line = b"jrg-pulse %d" % self._count
+            self._sent[line] = time.monotonic()
+            self._count += 1
+            process.stdin.write(line + b"\n")
+            self._kick.clear()
+            pause = min(BEAT_SECONDS, max(0.0, self._deadline - time.monotonic()))
+            due = time.monotonic() + pause
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._kick.wait()
+            now = time.monotonic()
+            if now - due > LATE_SECONDS:
+                self.check_now()
+            elif now >= self._deadline:
+                if self.received - received < _MUCH or self._waited >= _PATIENT:
+                    self._on_dead("The pod does not answer any more.")
+                    return
+                self._waited += 1
+                self._deadline = now + BEAT_SECONDS
+            received = self.received
+
+    async def _listen(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        try:
+            while line := await process.stdout.readline():
+                # A login shell may have printed something in front of it.
+                name = line[line.rfind(b"jrg-pulse") :].strip()
+                sent = self._sent.get(name)
+                if sent is None or int(name.split()[1]) < self._oldest:
+                    continue  # sent before the laptop slept: it says nothing about now
+                self.latency = time.monotonic() - sent
+                self._sent.clear()
+                self._waited = 0
+                self._deadline = time.monotonic() + SILENT_SECONDS
+        except (asyncssh.Error, OSError, ValueError) as e:
+            self._on_dead(f"The link to the pod was lost ({e}).")
+            return
+        self._on_dead("The pod ended the connection.")

@@ -1,0 +1,211 @@
+"""A link whose path fails: cut, half-open, dead one way, asleep; and how soon it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_remote_gpu.errors import TransportError
+from jupyter_remote_gpu.link import pulse
+from jupyter_remote_gpu.models import PodState
+from tests.support.daemon import until
+from tests.support.linked import Linked, register, run
+from tests.support.login import empty_home
+from tests.support.proxy import DOWN, UP, Proxy
+from tests.support.sshd import Sshd
+
+
+@pytest.fixture(autouse=True)
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return empty_home(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    with Sshd(tmp_path / "pod", sys.executable) as sshd:
+        yield sshd
+
+
+@pytest.fixture
+def proxy(sshd: Sshd) -> Iterator[Proxy]:
+    with Proxy(sshd.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sshd: Sshd, proxy: Proxy) -> Path:
+    return register(tmp_path / "data", sshd, port=proxy.port)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse that is six times as fast."""
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.5)
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(pulse, "LATE_SECONDS", 1.0)
+
+
+async def connected(linked: Linked) -> None:
+    linked.link.connect()
+    await linked.link.wait_connected(30)
+
+
+def test_a_cut_is_noticed_at_once_and_healed_soon(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        bridge = await linked.link.open_bridge()
+        proxy.cut()
+        cut = time.monotonic()
+        assert await bridge.read() == b"", "the bridge sees the end"
+        assert time.monotonic() - cut < 1
+        await bridge.close()
+        await linked.until_state(PodState.RECONNECTING)
+        with pytest.raises(TransportError):
+            await linked.link.open_bridge()
+        await asyncio.sleep(5)
+        proxy.heal()
+        healed = time.monotonic()
+        await linked.link.wait_connected(30)
+        assert time.monotonic() - healed < 5
+        assert await linked.link.run("list", {}) == {"kernels": []}
+        assert "preparing" not in linked.states[linked.states.index("reconnecting") :]
+
+    run(folder, main)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("way", ["both", UP, DOWN])
+def test_a_dead_path_is_found_also_when_it_is_dead_one_way(
+    folder: Path, proxy: Proxy, way: str
+) -> None:
+    run(folder, lambda linked: dead_path(linked, proxy, way, 2.5))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["both", UP, DOWN])
+def test_a_dead_path_is_found_in_15_seconds(folder: Path, proxy: Proxy, way: str) -> None:
+    run(folder, lambda linked: dead_path(linked, proxy, way, 15))
+
+
+async def dead_path(linked: Linked, proxy: Proxy, way: str, limit: float) -> None:
+    await connected(linked)
+    await linked.until(lambda: linked.link.status.latency, "a latency")
+    bridge = await linked.link.open_bridge()
+    if way == "both":
+        proxy.half_open()
+    else:
+        proxy.dead(way)
+    began = time.monotonic()
+    assert await bridge.read() == b""
+    assert time.monotonic() - began < limit + 1
+    await bridge.close()
+    await linked.until_state(PodState.RECONNECTING, 2)
+    # Tries hang in the dead path; the one that starts after the heal must not wait for them.
+    await asyncio.sleep(3)
+    proxy.heal()
+    healed = time.monotonic()
+    await linked.link.wait_connected(30)
+    assert time.monotonic() - healed < 5
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_silence_that_ends_in_time_is_no_loss(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        bridge = await linked.link.open_bridge()
+        proxy.half_open()
+        await asyncio.sleep(1)
+        proxy.heal()
+        assert await linked.link.run("list", {}) == {"kernels": []}
+        assert "reconnecting" not in linked.states
+        await bridge.close()
+
+    run(folder, main)
+
+
+def test_on_wake_the_link_is_looked_at_at_once(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        bridge = await linked.link.open_bridge()
+        proxy.half_open()
+        time.sleep(7)  # noqa: ASYNC251 - a laptop asleep: its whole loop stands still
+        woke = time.monotonic()
+        assert await bridge.read() == b""
+        assert time.monotonic() - woke < 6
+        await bridge.close()
+        assert any("woke up" in line for line in linked.link.log_lines)
+
+    run(folder, main)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_sleep_that_the_connection_survived_is_no_loss(folder: Path) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        time.sleep(5)  # noqa: ASYNC251
+        await asyncio.sleep(4)
+        assert "reconnecting" not in linked.states
+        assert await linked.link.run("list", {}) == {"kernels": []}
+
+    run(folder, main)
+
+
+def test_try_now_does_not_wait_for_the_pause(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        linked.busy = False
+        await connected(linked)
+        proxy.cut()
+        # Without anybody who waits the pauses grow.
+        await linked.until(
+            lambda: (linked.link.status.next_try or 0) - time.time() > 4, "a long pause"
+        )
+        proxy.heal()
+        linked.link.retry_now()
+        began = time.monotonic()
+        await linked.link.wait_connected(30)
+        assert time.monotonic() - began < 3
+
+    run(folder, main)
+
+
+def test_who_begins_to_wait_is_not_kept_by_the_pause(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        linked.busy = False
+        await connected(linked)
+        proxy.cut()
+        await linked.until(
+            lambda: (linked.link.status.next_try or 0) - time.time() > 4, "a long pause"
+        )
+        proxy.heal()
+        linked.busy = True
+        began = time.monotonic()
+        await linked.link.wait_connected(30)
+        assert time.monotonic() - began < 4
+
+    run(folder, main)
+
+
+def test_disconnect_in_the_midst_of_tries(folder: Path, proxy: Proxy, sshd: Sshd) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        proxy.cut()
+        await linked.until_state(PodState.RECONNECTING)
+        proxy.half_open()
+        proxy.heal()
+        proxy.half_open()
+        await asyncio.sleep(2)
+        began = time.monotonic()
+        await linked.link.disconnect()
+        assert time.monotonic() - began < 3
+        assert linked.link.status.state is PodState.DISCONNECTED
+        proxy.heal()
+        linked.link.connect()
+        await linked.link.wait_connected(30)
+
+    run(folder, main)
+    until(lambda: not sshd.sessions(), "all connections are gone")
