@@ -156,7 +156,11 @@ def stop(session: Session, args: Namespace) -> None:
         what = "No kernel has" if not found else f"{len(found)} kernels have"
         raise NotFound(f"{what} an id that begins with {wanted}; `%gpu kernels` lists them.")
     row = found[0]
-    session.face.request("kernel.stop", timeout=60.0, pod=row["pod"], kernel=row["id"])
+    mine = session.kernels.get(row["pod"])
+    if mine is not None and mine.id == row["id"]:
+        session.restart(row["pod"])
+    else:
+        session.face.request("kernel.stop", timeout=60.0, pod=row["pod"], kernel=row["id"])
     print(f"The kernel {row['id'][:6]} on {row['pod']} was ended; what it printed is kept.")
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..client.threaded import Face
+from ..errors import NotFound
 from . import place
 from .comms import plain_header
 from .execution import Execution
@@ -192,8 +193,27 @@ class Session:
         if detach:
             execution.number = submit()
             return Handle(self, remote, execution, code)
-        Runner(self.shell, remote, execution).wait(submit)
+        try:
+            Runner(self.shell, remote, execution).wait(submit)
+        except NotFound as e:
+            if e.code != "kernel-ended":
+                raise
+            # It ended while nobody looked, so the cell did not run: it gets a fresh kernel.
+            self._forget(name)
+            return self.run(name, code)
         return None
+
+    def _forget(self, pod: str) -> None:
+        """The next cell on `pod` gets a fresh kernel; what the last one showed is over."""
+        remote = self.kernels.pop(pod, None)
+        if remote is not None:
+            print(
+                f"[gpu] The kernel of {clock(remote.info.get('started'))} on {pod} is gone; "
+                "this is a fresh one.",
+                file=sys.stderr,
+            )
+            remote.close(tell=True)
+        self._fresh.add(pod)
 
     def follow(self, remote: RemoteKernel, info: dict[str, Any]) -> None:
         """Show an execution here from its first line, and wait until it ends.
