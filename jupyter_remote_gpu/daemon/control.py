@@ -99,6 +99,7 @@ class ControlSession:
     def _subscribe(self, revision: object) -> None:
         if not isinstance(revision, int):
             raise BadInput("subscribe needs a revision: 0 for the present snapshot")
+        self._snapshots.value()  # what this face has just changed is in its first one
         if self._subscription is not None:
             self._subscription.cancel()
         self._subscription = asyncio.create_task(self._follow(revision))

@@ -22,14 +22,14 @@ def serve(python: str | None = None) -> int:
 
 
 async def _serve(python: str | None) -> int:
-    try:
-        async with DemoPod(python) as pod:
-            print(f"The demo pod is on: {pod.address}, its home is {pod.machine.home}")
-            print(f"Its kernels run in {pod.python}")
-            print(f"Connect with `jupyter remote-gpu connect {NAME}`, or `%gpu connect {NAME}`.")
-            print("In another terminal, `jupyter remote-gpu demo --cut 60` takes its network away")
-            print("for a minute. Ctrl-C switches it off.", flush=True)
+    async with DemoPod(python) as pod:
+        print(f"The demo pod is on: {pod.address}, its home is {pod.machine.home}")
+        print(f"Its kernels run in {pod.python}")
+        print(f"Connect with `jupyter remote-gpu connect {NAME}`, or `%gpu connect {NAME}`.")
+        print("In another terminal, `jupyter remote-gpu demo --cut 60` takes its network away")
+        print("for a minute. Ctrl-C switches it off.", flush=True)
+        try:
             await pod.watch()
-    finally:
-        print("The demo pod is switched off.", file=sys.stderr, flush=True)
+        finally:
+            print("The demo pod is being switched off.", file=sys.stderr, flush=True)
     return 0
