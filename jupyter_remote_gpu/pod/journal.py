@@ -90,6 +90,7 @@ class Journal:
         """The disk is full and the memory too: of the older half only our own records stay."""
         from ..wire.tidy import ALL, thin_out
 
-        items = self.log.drop_memory(max(1, len(self.log.memory) // 2))
+        memory = self.log.memory
+        items = [memory.take() for _ in range(max(1, len(memory) // 2))]
         rest = thin_out(b"".join(data for _, _, data in items), {ALL}, "the pod's disk is full")
-        self.log.put_back_memory(items[0][0], items[-1][1], rest)
+        memory.put_back(items[0][0], items[-1][1], rest)

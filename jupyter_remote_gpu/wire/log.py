@@ -11,14 +11,15 @@ import errno
 import os
 import time
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WireError
 from .frames import BEGIN, END, HEAD, MIDDLE, WHOLE
+from .overflow import Overflow
 from .reader import LogReader, scan_segment
+from .records import RANGE, frame_range
 
 SEGMENT_BYTES = 8 << 20
 MEMORY_BYTES = 32 << 20
@@ -71,9 +72,7 @@ class Log:
         self.segments: list[Segment] = []
         self.last = 0
         self.trouble: str | None = None
-        self.memory: deque[tuple[int, int, bytes]] = deque()
-        self.memory_size = 0
-        self.memory_bytes = memory_bytes
+        self.memory = Overflow(memory_bytes)
         self.segment_bytes = segment_bytes
         self._on_closed = on_closed
         self._partial: tuple[int, int] | None = None
@@ -123,7 +122,7 @@ class Log:
 
     @property
     def congested(self) -> bool:
-        return self.memory_size > self.memory_bytes
+        return self.memory.congested
 
     # -- appending
 
@@ -140,8 +139,7 @@ class Log:
         if self.memory or self.trouble is not None:
             self.retry()
         if self.memory or not self._write(data):
-            self.memory.append((first, last, data))
-            self.memory_size += len(data)
+            self.memory.add(first, last, data)
         else:
             self.segments[-1].size = self._written
         self.last = last
@@ -182,9 +180,7 @@ class Log:
         assert self._partial is not None
         first, last = self._partial
         if self._partial_memory is not None:
-            data = b"".join(self._partial_memory)
-            self.memory.append((first, last, data))
-            self.memory_size += len(data)
+            self.memory.add(first, last, b"".join(self._partial_memory))
         else:
             self.segments[-1].size = self._written
         self._partial = self._partial_memory = None
@@ -214,12 +210,11 @@ class Log:
             return False
         self._retry_at = now + RETRY_SECONDS
         while self.memory:
-            _, last, data = self.memory[0]
+            first, last, data = self.memory.take()
             if not self._write(data):
+                self.memory.put_back(first, last, data)
                 return False
             self.segments[-1].size = self._written
-            self.memory.popleft()
-            self.memory_size -= len(data)
             if self._complete >= self.segment_bytes:
                 self._close_segment(last + 1)
         self.trouble = None
@@ -281,20 +276,6 @@ class Log:
         os.replace(path, old.path)
         self.segments[index] = new
 
-    def drop_memory(self, count: int) -> list[tuple[int, int, bytes]]:
-        """Take the `count` oldest records out of the memory (to be replaced by a gap)."""
-        taken: list[tuple[int, int, bytes]] = []
-        while self.memory and len(taken) < count:
-            item = self.memory.popleft()
-            self.memory_size -= len(item[2])
-            taken.append(item)
-        return taken
-
-    def put_back_memory(self, first: int, last: int, data: bytes) -> None:
-        """Put a record (a gap) in front of the memory."""
-        self.memory.appendleft((first, last, data))
-        self.memory_size += len(data)
-
     # -- reading
 
     def segment_after(self, first: int) -> Segment | None:
@@ -321,8 +302,6 @@ class Log:
 
 
 def _range(raw: bytes) -> tuple[int, int]:
-    from .records import RANGE, frame_range
-
     if len(raw) < HEAD.size + RANGE.size:
         raise WireError("a record is shorter than its head")
     return frame_range(raw)

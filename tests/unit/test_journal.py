@@ -27,7 +27,7 @@ def test_what_was_dropped_is_counted_and_our_own_records_stay(tmp_path: Path) ->
             if number % 50 == 0:
                 journal.note("ended", {"execution": f"{number:032x}"}, execution=f"{number:032x}")
             journal.flush()
-        assert journal.log.memory_size < 60_000
+        assert journal.log.memory.size < 60_000
     assert journal.log.retry(force=True)
     records = records_of(journal)
     assert len([r for r in records if r.type == "ended"]) == 8

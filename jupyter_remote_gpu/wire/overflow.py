@@ -1,0 +1,52 @@
+"""What a log holds in memory while the disk takes nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+
+class Overflow:
+    """Records that wait for the disk, oldest first.
+
+    Parameters
+    ----------
+    bound : int
+        Bytes beyond which it is `congested`.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that it holds.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.size = 0
+        self._bound = bound
+        self._items: deque[tuple[int, int, bytes]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        return iter(self._items)
+
+    @property
+    def congested(self) -> bool:
+        return self.size > self._bound
+
+    def add(self, first: int, last: int, data: bytes) -> None:
+        """Hold the frames of the records ``first..last``."""
+        self._items.append((first, last, data))
+        self.size += len(data)
+
+    def take(self) -> tuple[int, int, bytes]:
+        """Take the oldest out."""
+        item = self._items.popleft()
+        self.size -= len(item[2])
+        return item
+
+    def put_back(self, first: int, last: int, data: bytes) -> None:
+        """Put records in front of the others."""
+        self._items.appendleft((first, last, data))
+        self.size += len(data)
