@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WireError
-from .frames import BEGIN, END, HEAD, MIDDLE, WHOLE
+from .frames import BEGIN, END, MIDDLE, WHOLE
 from .overflow import Overflow
 from .reader import LogReader, scan_segment
-from .records import RANGE, frame_range
+from .records import frame_range
 
 SEGMENT_BYTES = 8 << 20
 MEMORY_BYTES = 32 << 20
@@ -156,7 +156,7 @@ class Log:
         if kind in (WHOLE, BEGIN):
             if self._partial is not None:
                 raise WireError("a record begins inside another one")
-            first, last = _range(raw)
+            first, last = frame_range(raw)
             if kind == WHOLE:
                 self.append(raw, first, last)
                 return True
@@ -299,9 +299,3 @@ class Log:
         if cursor < 0 or cursor > self.last:
             raise WireError(f"cursor {cursor} is beyond record {self.last}", code="cursor")
         return LogReader(self, cursor)
-
-
-def _range(raw: bytes) -> tuple[int, int]:
-    if len(raw) < HEAD.size + RANGE.size:
-        raise WireError("a record is shorter than its head")
-    return frame_range(raw)

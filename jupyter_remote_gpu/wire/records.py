@@ -133,8 +133,17 @@ def decode_record(payload: bytes) -> Record:
 
 
 def frame_range(raw: bytes | bytearray | memoryview, at: int = 0) -> tuple[int, int]:
-    """``(first, last)`` of the ``R`` or ``B`` frame that starts at `at`, without decoding."""
-    first, last, _ = RANGE.unpack_from(raw, at + HEAD.size)
+    """``(first, last)`` of the ``R`` or ``B`` frame that starts at `at`, without decoding.
+
+    Raises
+    ------
+    WireError
+        If the frame is too short for a record.
+    """
+    try:
+        first, last, _ = RANGE.unpack_from(raw, at + HEAD.size)
+    except struct.error as e:
+        raise WireError("a record is shorter than its head") from e
     return first, last
 
 
