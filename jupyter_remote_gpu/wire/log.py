@@ -82,8 +82,6 @@ class Log:
         self._fd = -1
         self._recover()
 
-    # -- opening and closing
-
     def _recover(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(self.folder.glob("*.seg")):
@@ -275,8 +273,6 @@ class Log:
         new = Segment(old.first, old.path, path.stat().st_size)
         os.replace(path, old.path)
         self.segments[index] = new
-
-    # -- reading
 
     def segment_after(self, first: int) -> Segment | None:
         """The segment that follows the one which begins at `first`."""
