@@ -45,7 +45,7 @@ def cli(*words: str, status: int | None = 0, patience: float = PATIENCE) -> Said
         cwd="/",
     )
     said = Said(done.returncode, done.stdout, done.stderr)
-    assert "--debug" in words or "Traceback" not in said.err, said
+    assert "--debug" in words or "\nTraceback (" not in f"\n{said.err}", said
     assert status is None or said.status == status, said
     return said
 
