@@ -9,16 +9,17 @@ from typing import Any
 
 import asyncssh
 
-from ..errors import LinkError, TransportError
+from ..errors import RemoteGPUError, TransportError
 from .bootstrap import command_line, converse, new_nonce
 from .channel import Bridge, Process, Stderr
-from .pulse import Pulse
+from .pulse import Pulse, lost, no_session
 
 __all__ = ["CHANNELS_PER_CONNECTION", "Bridge", "Pool"]
 
 CHANNELS_PER_CONNECTION = 8
 """OpenSSH allows ten sessions; one is the pulse, one is left for what comes in between."""
 
+MOST_CONNECTIONS = 16
 _CLOSE_SECONDS = 2.0
 
 Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
@@ -35,12 +36,17 @@ class Connection:
     ----------
     channels, room : int
         Channels in use or about to be, and how many there can be.
+    carried : bool
+        Whether a channel was ever opened on it.
     """
 
-    def __init__(self, ssh: asyncssh.SSHClientConnection, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, ssh: asyncssh.SSHClientConnection, on_lost: Callable[[RemoteGPUError], None]
+    ) -> None:
         self.ssh = ssh
         self.channels = 0
         self.room = CHANNELS_PER_CONNECTION
+        self.carried = False
         self.lost = False
         self._on_lost = on_lost
         self.pulse = Pulse(ssh, self._end)
@@ -51,14 +57,14 @@ class Connection:
 
     async def _watch(self) -> None:
         await self.ssh.wait_closed()
-        self._end("The connection to the pod was closed.")
+        self._end(TransportError("The connection to the pod was closed."))
 
-    def _end(self, reason: str) -> None:
+    def _end(self, error: RemoteGPUError) -> None:
         if not self.lost:
             self.lost = True
             # Readers of every channel see the end now, not when TCP gives up.
             self.ssh.abort()
-            self._on_lost(reason)
+            self._on_lost(error)
 
     def leave(self) -> None:
         """A channel that was counted has ended."""
@@ -80,18 +86,19 @@ class Connection:
             process: Process = await self.ssh.create_process(line, encoding=None)
         except asyncssh.ChannelOpenError as e:
             if self.ssh.is_closed():
-                raise TransportError("The link to the pod was lost.") from e
+                raise lost() from e
             raise _FullError from e
         except (asyncssh.Error, OSError) as e:
-            raise TransportError(f"The link to the pod was lost ({e}).") from e
+            raise lost(e) from e
+        self.carried = True
         stderr = Stderr(process)
         done = False
         try:
             answer = await converse(_Pipes(process), nonce, python, process.stdin.drain)
             done = True
-            return Bridge(process, answer, stderr, self._count, self.leave)
+            return Bridge(process, answer, stderr, self.count, self.leave)
         except (asyncssh.Error, OSError) as e:
-            raise TransportError(f"The link to the pod was lost ({e}).") from e
+            raise lost(e) from e
         except TransportError as e:
             if stderr.text.strip():
                 raise TransportError(f"{e.message} It said: {stderr.text.strip()}") from e
@@ -101,7 +108,8 @@ class Connection:
                 process.close()
                 await stderr.close()
 
-    def _count(self, size: int) -> None:
+    def count(self, size: int) -> None:
+        """So many bytes have arrived on a channel."""
         self.pulse.received += size
 
     async def close(self) -> None:
@@ -140,7 +148,7 @@ class Pool:
     def __init__(self, first: asyncssh.SSHClientConnection, connect: Connect) -> None:
         self._connect = connect
         self._growing = asyncio.Lock()
-        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._lost: asyncio.Future[RemoteGPUError] = asyncio.get_running_loop().create_future()
         self._closed = False
         self.connections = [Connection(first, self._end)]
 
@@ -149,7 +157,12 @@ class Pool:
         """The latest round trip in seconds."""
         return self.connections[0].pulse.latency
 
-    async def lost(self) -> str:
+    @property
+    def fault(self) -> RemoteGPUError | None:
+        """Why it was lost; None while it stands."""
+        return self._lost.result() if self._lost.done() else None
+
+    async def lost(self) -> RemoteGPUError:
         """Wait until any connection is lost; why."""
         return await asyncio.shield(self._lost)
 
@@ -172,13 +185,11 @@ class Pool:
                 return await connection.execute(command, spec, python)
             except _FullError as e:
                 connection.leave()
+                # Of a command that was given up the session stays until it has ended there.
                 connection.room = connection.channels
-                if not connection.room:
-                    raise LinkError(
-                        "The pod's ssh server allows one session a connection only. Set "
-                        "`MaxSessions 10` in /etc/ssh/sshd_config there and restart sshd.",
-                        code="max-sessions",
-                    ) from e
+                hopeless = not connection.carried and not connection.channels
+                if hopeless or len(self.connections) >= MOST_CONNECTIONS:
+                    raise no_session() from e
             except BaseException:
                 connection.leave()
                 raise
@@ -192,18 +203,18 @@ class Pool:
                 ssh = await self._connect()
                 if self._closed or self._lost.done():
                     ssh.abort()
-                    raise TransportError("The link to the pod was lost.")
+                    raise lost()
                 connection = Connection(ssh, self._end)
                 self.connections.append(connection)
             connection.channels += 1
             return connection
 
-    def _end(self, reason: str) -> None:
+    def _end(self, error: RemoteGPUError) -> None:
         if not self._lost.done():
-            self._lost.set_result(reason)
+            self._lost.set_result(error)
 
     async def close(self) -> None:
         """End all connections; their channels see it at once."""
         self._closed = True
-        self._end("The link to the pod was closed.")
+        self._end(TransportError("The link to the pod was closed."))
         await asyncio.gather(*(c.close() for c in self.connections))

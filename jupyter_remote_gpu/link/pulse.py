@@ -9,6 +9,10 @@ from contextlib import suppress
 
 import asyncssh
 
+from ..errors import LinkError, RemoteGPUError, TransportError
+
+__all__ = ["Pulse", "lost", "no_session"]
+
 BEAT_SECONDS = 3.0
 SILENT_SECONDS = 12.0
 WAKE_SECONDS = 3.0
@@ -30,8 +34,8 @@ class Pulse:
     ----------
     ssh : asyncssh.SSHClientConnection
     on_dead : callable
-        Called once, with a sentence, when no answer came for `SILENT_SECONDS`, or the
-        channel has ended.
+        Called when no answer came for `SILENT_SECONDS`, or the channel has ended or could
+        not be had.
 
     Attributes
     ----------
@@ -42,7 +46,9 @@ class Pulse:
         stands in the way of our line.
     """
 
-    def __init__(self, ssh: asyncssh.SSHClientConnection, on_dead: Callable[[str], None]) -> None:
+    def __init__(
+        self, ssh: asyncssh.SSHClientConnection, on_dead: Callable[[RemoteGPUError], None]
+    ) -> None:
         self.latency: float | None = None
         self.received = 0
         self._ssh = ssh
@@ -69,7 +75,8 @@ class Pulse:
             reader = asyncio.create_task(self._listen(process))
             await self._beat(process)
         except (asyncssh.Error, OSError) as e:
-            self._on_dead(f"The link to the pod was lost ({e}).")
+            refused = isinstance(e, asyncssh.ChannelOpenError) and not self._ssh.is_closed()
+            self._on_dead(no_session() if refused else lost(e))
         finally:
             if reader is not None:
                 reader.cancel()
@@ -94,7 +101,7 @@ class Pulse:
                 self.check_now()
             elif now >= self._deadline:
                 if self.received - received < _MUCH or self._waited >= _PATIENT:
-                    self._on_dead("The pod does not answer any more.")
+                    self._on_dead(TransportError("The pod does not answer any more."))
                     return
                 self._waited += 1
                 self._deadline = now + BEAT_SECONDS
@@ -113,6 +120,22 @@ class Pulse:
                 self._waited = 0
                 self._deadline = time.monotonic() + SILENT_SECONDS
         except (asyncssh.Error, OSError, ValueError) as e:
-            self._on_dead(f"The link to the pod was lost ({e}).")
+            self._on_dead(lost(e))
             return
-        self._on_dead("The pod ended the connection.")
+        self._on_dead(TransportError("The pod ended the connection."))
+
+
+def lost(error: Exception | None = None) -> TransportError:
+    """The error of whoever used the link at that moment."""
+    why = f" ({error})" if error is not None and str(error) else ""
+    return TransportError(f"The link to the pod was lost{why}.")
+
+
+def no_session() -> LinkError:
+    """The server takes no channel, though the connection stands."""
+    return LinkError(
+        "The pod's ssh server takes no further session. Set `MaxSessions 10` in "
+        "/etc/ssh/sshd_config there and restart sshd; or something there hangs, and the pod must "
+        "be started anew.",
+        code="max-sessions",
+    )

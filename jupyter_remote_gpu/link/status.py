@@ -129,7 +129,7 @@ class Standing:
         state = self.status.state
         if self._error is not None and state is not PodState.DISCONNECTED:
             raise error_from_json(error_to_json(self._error))
-        why = self.status.reason or f"Pod {self._name} is {state}."
+        why = self.status.reason or f"Pod {self._name} is {state}: connect it first."
         if state in UNDER_WAY:
             raise TransportError(why)
         raise NotConnected(why, details={"state": str(state)})

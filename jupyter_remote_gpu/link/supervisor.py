@@ -205,14 +205,14 @@ class PodLink(Standing):
                     await self._prepare()
                     established = True
                     self._set(PodState.CONNECTED, warnings=self._known.warnings)
-                    reason = await self._attend(pool)
+                    raise await self._attend(pool)
                 except TransportError as e:
-                    if not established:
-                        raise
-                    reason = e.message
+                    fault = pool.fault or e  # which of the two was seen first is chance
+                    if not (established and isinstance(fault, TransportError)):
+                        raise fault from e
                 self._pool = None
                 self._clock.begin()
-                self._set(PodState.RECONNECTING, reason, code="transport")
+                self._set(PodState.RECONNECTING, fault.message, code=fault.code)
             finally:
                 self._pool = None
                 await pool.close()
@@ -255,7 +255,7 @@ class PodLink(Standing):
         answer = await self.run("probe", {"python": self.pod.python}, PROBE_SECONDS)
         await asyncio.to_thread(self._known.learn, answer)
 
-    async def _attend(self, pool: Pool) -> str:
+    async def _attend(self, pool: Pool) -> RemoteGPUError:
         """Until the link is lost; meanwhile what is shown of the pod is kept fresh."""
         fresh = asyncio.create_task(self._refresh(pool))
         try:
