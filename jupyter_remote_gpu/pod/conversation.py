@@ -33,15 +33,19 @@ _CLASS_OF = {
 # ipykernel's own iopub socket drops what exceeds 1000 waiting messages, and a keeper that
 # the system left waiting for 0.2 s was enough to lose some. The option takes effect on open
 # connections; it is set in the thread that owns the socket, ahead of the first cell's output.
-_NO_LIMIT = """\
-def _jrg_no_limit():
+# The 0.5 ms for which ipykernel sleeps after each cell let clients put two sockets in order;
+# here reply and idle are both waited for.
+_PRELUDE = """\
+def _jrg_prelude():
     import zmq
-    thread = get_ipython().kernel.iopub_thread
+    kernel = get_ipython().kernel
+    thread = kernel.iopub_thread
     thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))
+    kernel._execute_sleep = 0
 try:
-    _jrg_no_limit()
+    _jrg_prelude()
 finally:
-    del _jrg_no_limit
+    del _jrg_prelude
 """
 
 
@@ -90,7 +94,7 @@ class Conversation:
         if not self._ready:
             self._ready = True
             if self._kernel.is_ipykernel:
-                content = {"code": _NO_LIMIT, "silent": True, "store_history": False}
+                content = {"code": _PRELUDE, "silent": True, "store_history": False}
                 self._probes.add(self._zmq.send_new("shell", "execute_request", content))
             for channel, parts in self._held:
                 self._zmq.send(channel, parts)
