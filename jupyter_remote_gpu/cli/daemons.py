@@ -62,7 +62,7 @@ async def doctor(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_tree(value: Any, depth: int) -> None:
+def _print_tree(value: Any, depth: int, sizes: bool = False) -> None:
     """A JSON value as indented lines; sizes and times as people read them."""
     pad = "  " * depth
     items = value.items() if isinstance(value, dict) else ((None, v) for v in value)
@@ -70,15 +70,16 @@ def _print_tree(value: Any, depth: int) -> None:
         label = f"{pad}{key}:" if key is not None else f"{pad}-"
         if isinstance(item, dict | list) and item:
             print(label)
-            _print_tree(item, depth + 1)
+            _print_tree(item, depth + 1, sizes=key == "files")
         else:
-            print(f"{label} {_shown(str(key), item)}")
+            print(f"{label} {_shown(str(key), item, sizes)}")
 
 
-def _shown(key: str, value: Any) -> str:
+def _shown(key: str, value: Any, is_size: bool) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
-    if isinstance(value, int) and any(w in key for w in ("bytes", "size", "free", "memory")):
+    is_size = is_size or any(w in key for w in ("bytes", "size", "free", "memory"))
+    if isinstance(value, int) and is_size:
         return size(value)
     if value in ([], {}):
         return "none"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 import uuid
 from typing import Any
 
 from ..client.aio import Channel, Control
-from ..errors import BadInput, RemoteGPUError
+from ..errors import BadInput, PodError, RemoteGPUError
 from .asking import control, duration, pods_of, print_json, print_table, size
 from .following import Printer
 
 __all__ = ["attach", "show", "shutdown"]
 
 _MIN_ID = 4
+_END_SECONDS = 30.0
+_AGAIN_SECONDS = 0.2
 
 
 async def show(args: argparse.Namespace) -> int:
@@ -46,16 +49,32 @@ async def show(args: argparse.Namespace) -> int:
 
 
 async def shutdown(args: argparse.Namespace) -> int:
-    """``shutdown-kernels NAME``: ends each kernel that lives; their journals stay."""
+    """``shutdown-kernels NAME``: ends each kernel that lives; their journals stay.
+
+    Raises
+    ------
+    PodError
+        If one has not ended after 30 s.
+    """
     async with control() as daemon:
-        alive = [k for k in await _kernels(daemon, args.name) if k.get("alive") is not False]
+        alive = await _alive(daemon, args.name)
+        if not alive:
+            print(f"{args.name}: no kernel runs.")
         for kernel in alive:
-            await daemon.request(
-                "kernel.stop", timeout=60, pod=args.name, kernel=str(kernel.get("id"))
-            )
-            print(f"{args.name}: kernel {str(kernel.get('id'))[:8]} is ended.")
-    if not alive:
-        print(f"{args.name}: no kernel runs.")
+            await daemon.request("kernel.stop", timeout=60, pod=args.name, kernel=kernel)
+        deadline = time.monotonic() + _END_SECONDS
+        while alive:
+            await asyncio.sleep(_AGAIN_SECONDS)
+            left = await _alive(daemon, args.name)
+            for kernel in alive:
+                if kernel not in left:
+                    print(f"{args.name}: kernel {kernel[:8]} has ended.", flush=True)
+            alive = [k for k in alive if k in left]
+            if alive and time.monotonic() > deadline:
+                raise PodError(
+                    f"Kernel {alive[0][:8]} was told to end and has not yet: see "
+                    f"`jupyter remote-gpu kernels {args.name}`."
+                )
     return 0
 
 
@@ -92,6 +111,11 @@ async def attach(args: argparse.Namespace) -> int:
         following.result()  # raises what ended it
         raise RemoteGPUError("The daemon let go of the kernel before the cell ended.")
     return printer.status()
+
+
+async def _alive(daemon: Control, pod: str) -> list[str]:
+    found = await _kernels(daemon, pod)
+    return [str(k.get("id")) for k in found if k.get("alive") is not False]
 
 
 async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
