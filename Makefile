@@ -2,6 +2,8 @@
 PYTHON ?= python3
 ENV := scripts/environments.py
 PY := .venv/bin/python
+# What runs on a pod or inside a kernel, where Python may be as old as 3.10.
+ON_PODS := wire errors models pod client magic
 RUN_PYTEST := $(PY) -m pytest
 
 .PHONY: help demo test test-long bench lint build environments clean-demo
@@ -44,6 +46,7 @@ lint:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/mypy --python-version 3.10 $(ON_PODS:%=-p jupyter_remote_gpu.%)
 
 build:
 	$(python_check)
