@@ -213,14 +213,14 @@ class SlowLine:
 def test_a_slow_line_full_of_output_is_not_a_dead_one(
     sshd: Sshd, monkeypatch: pytest.MonkeyPatch, reads: bool
 ) -> None:
-    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.5)
-    monkeypatch.setattr(pulse, "SILENT_SECONDS", 1.5)
-    monkeypatch.setattr(pulse, "_MUCH", 16 << 10)
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 1.0)
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 2.5)
+    monkeypatch.setattr(pulse, "_MUCH", 4 << 10)
     size = 4_000_000
 
     async def main() -> tuple[int, float, list[RemoteGPUError]]:
         faults: list[RemoteGPUError] = []
-        async with SlowLine(sshd.port, 800_000) as line:
+        async with SlowLine(sshd.port, 600_000) as line:
             trust = ssh.Trust("pod", sshd.host_key_line, None, lambda line: None)
             target = parse_ssh(sshd.words(line.port))
             conn = await ssh.connect(target, trust, Path("/nonexistent"), timeout=15)
@@ -230,7 +230,7 @@ def test_a_slow_line_full_of_output_is_not_a_dead_one(
                 process, Answer({}, b"", ""), Stderr(process), connection.count, lambda: None
             )
             began, got = time.monotonic(), 0
-            while not faults and time.monotonic() - began < 15:
+            while not faults and time.monotonic() - began < 30:
                 if not reads:
                     await asyncio.sleep(0.1)
                     continue
@@ -248,4 +248,4 @@ def test_a_slow_line_full_of_output_is_not_a_dead_one(
         assert (got, faults) == (size, []) and took > 4
     else:
         # With nothing counted the same silence is a loss.
-        assert faults and took < 8
+        assert faults and took < 25
