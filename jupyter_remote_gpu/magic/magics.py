@@ -42,6 +42,8 @@ class GPUMagics(Magics):
                 return None
             if not cell.strip():
                 raise BadInput("The cell is empty: write what should run on the pod.")
-            return self.session.run(args.pod, cell, detach=args.detach)
+            # IPython has added a newline. The cell's source file, which tracebacks and warnings
+            # name, is called after its text: it is that of the same cell without `%%gpu`.
+            return self.session.run(args.pod, cell.removesuffix("\n"), detach=args.detach)
 
     gpu.__doc__ = f"{HELP_CELL}\n{HELP_LINE}"
