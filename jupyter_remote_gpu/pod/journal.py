@@ -63,6 +63,17 @@ class Journal:
         """The newest number given out (readers see it after `flush`)."""
         return self._next - 1
 
+    @property
+    def trouble(self) -> str | None:
+        """What is no longer safe, in a sentence for the user; None when all is well."""
+        if self.log.trouble is None:
+            return None
+        return (
+            f"The pod's disk takes nothing ({self.log.trouble}). The cell goes on; what it "
+            "says is kept in the pod's memory, as far as that reaches, and on the laptop: make "
+            "room on the pod."
+        )
+
     def add(self, head: dict[str, Any], parts: Sequence[bytes]) -> int:
         """Number a record and put it in the batch; its number."""
         number = self._next

@@ -171,8 +171,8 @@ class Keeper:
             self.kernel.signal(self._stop_at.pop(0)[1])
         if self.journal.log.trouble:
             self.journal.log.retry()
-        if self.journal.log.trouble != self._trouble:
-            self._trouble = self.journal.log.trouble
+        if (trouble := self.journal.trouble) != self._trouble:
+            self._trouble = trouble
             for peer, _ in self._peers:
                 peer.send({"type": "trouble", "where": "pod", "message": self._trouble})
         if self.talk.busy or any(p.faces for p, _ in self._peers):

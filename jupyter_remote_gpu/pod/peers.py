@@ -141,7 +141,7 @@ class Peer:
                 "version": _version.__version__,
                 "identity": journal.identity,
                 "next": journal.last + 1,
-                "trouble": journal.log.trouble,
+                "trouble": journal.trouble,
                 **self._service.greeting(),
             }
         )

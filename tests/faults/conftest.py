@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def open_place(
 @pytest.fixture
 def place(open_place: OpenPlace) -> Place:
     return open_place()
+
+
+@pytest.fixture
+def other(place: Place) -> Iterator[Face]:
+    """A face of another process would have another client id; so has this one.
+
+    Two channels of one client to one kernel supersede each other.
+    """
+    face = Face(kind="test")
+    face.client = uuid.uuid4().hex
+    yield face
+    face.close()
 
 
 @pytest.fixture

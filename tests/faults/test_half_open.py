@@ -42,7 +42,7 @@ def _fault(place: Place, plain: Plain, how: str, seconds: float, reset: bool) ->
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["healed", "reset"])
-@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=LONG)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=LONG)])
 def test_a_half_open_link(place: Place, plain: Plain, seconds: int, reset: bool) -> None:
     face = _fault(place, plain, "both", seconds, reset)
     if seconds > DETECTED_SECONDS:
@@ -51,7 +51,7 @@ def test_a_half_open_link(place: Place, plain: Plain, seconds: int, reset: bool)
 
 
 @pytest.mark.parametrize("direction", [UP, DOWN])
-@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=LONG)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=LONG)])
 def test_a_link_dead_in_one_direction(
     place: Place, plain: Plain, seconds: int, direction: str
 ) -> None:

@@ -6,6 +6,7 @@ import uuid
 
 import psutil
 
+from jupyter_remote_gpu.client.threaded import Face
 from jupyter_remote_gpu.wire.frames import CONTROL
 from jupyter_remote_gpu.wire.records import RecordAssembler
 from tests.faults.mixed import Plain, mixed, of
@@ -18,18 +19,18 @@ DAEMON_OVER_IDLE = 30 << 20
 
 
 def test_an_absent_reader_reads_all_later_and_the_other_one_does_not_wait(
-    place: Place, plain: Plain
+    place: Place, other: Face, plain: Plain
 ) -> None:
     present = KernelFace(place.face, "pod")
     cell = present.submit(mixed(150, 0.02))
-    absent = KernelFace(place.face, "pod", opened=present.opened)
+    absent = KernelFace(other, "pod", opened=present.opened)
     absent.until_text(cell, "out 20\n")
     absent.close()
     cursor = absent.channel.cursor
     assert present.ended(cell)["outcome"] == "ok"
     present.run("print('and another cell')")
     assert cursor < present.channel.cursor
-    back = KernelFace(place.face, "pod", opened=present.opened, cursor=cursor)
+    back = KernelFace(other, "pod", opened=present.opened, cursor=cursor)
     back.until(lambda: back.channel.cursor >= present.channel.cursor, "all of the rest")
     for face in (present, absent, back):
         face.in_order()

@@ -1,0 +1,97 @@
+"""No room on the pod's disk and on the laptop's: kernel and cell go on, and the user is told."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_remote_gpu.client.threaded import Face
+from tests.faults.mixed import Plain, mixed, of
+from tests.support.face import KernelFace
+from tests.support.notebook import LocalKernel
+from tests.support.place import Place
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux limits another process"
+)
+
+
+@contextlib.contextmanager
+def _full(pid: int, folder: Path, left: int) -> Iterator[None]:
+    """No file of process `pid` grows `left` bytes beyond the largest one in `folder`."""
+    largest = max(p.stat().st_size for p in folder.glob("*.seg"))
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest + left, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _journal(place: Place, kernel: str) -> Path:
+    return place.pod_kernel(kernel) / "journal"
+
+
+@pytest.mark.parametrize("left", [0, 5_000])
+def test_a_face_is_told_of_both_disks_and_loses_nothing(
+    place: Place, other: Face, plain: Plain, left: int
+) -> None:
+    face = KernelFace(place.face, "pod")
+    face.run("print('before')")
+    keeper = int(place.keeper_info(face.kernel)["keeper_pid"])
+    log = place.daemon.folder / "mirrors" / face.kernel / "log"
+    with (
+        _full(keeper, _journal(place, face.kernel), left),
+        _full(place.daemon.pid, log, left),
+    ):
+        cell = face.submit(mixed(300, 0.005))
+        pod, laptop = (face.control("trouble", where=w)["message"] for w in ("pod", "laptop"))
+        for told in (pod, laptop):
+            assert "disk takes nothing" in told
+            assert "make room" in told
+        assert face.ended(cell)["outcome"] == "ok"
+        # A face that comes now is told as well, and reads what is only in memory.
+        late = KernelFace(other, "pod", opened=face.opened)
+        late.control("trouble", where="pod", message=pod)
+        late.control("trouble", where="laptop", message=laptop)
+        late.ended(cell)
+    for where in ("pod", "laptop"):
+        face.control("trouble", where=where, message=None)
+    assert face.run("print('after')")["outcome"] == "ok"
+    face.in_order()
+    plain.check(of(face.records, cell), 300)
+    plain.check(of(late.records, cell), 300)
+    late.close()
+    # All of it is on both disks now: another daemon reads it.
+    place.daemon.kill()
+    again = KernelFace(other, "pod", opened=face.opened)
+    again.until(lambda: again.channel.cursor >= face.channel.cursor, "everything")
+    plain.check(of(again.records, cell), 300)
+    journal = b"".join(p.read_bytes() for p in sorted(_journal(place, face.kernel).glob("*.seg")))
+    assert journal == b"".join(p.read_bytes() for p in sorted(log.glob("*.seg")))
+
+
+def test_the_notebook_says_what_is_no_longer_safe(place: Place, notebook: LocalKernel) -> None:
+    assert notebook.run("%%gpu\nimport time\nprint('before')").reply["status"] == "ok"
+    kernel = place.face.request("kernel.list", pod="pod")["kernels"][0]["id"]
+    keeper = int(place.keeper_info(kernel)["keeper_pid"])
+    go_on = place.sshd.home / "go-on"
+    code = (
+        "import os\nprint('x' * 1000, flush=True)\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.02)\nprint('end')"
+    )
+    with _full(keeper, _journal(place, kernel), 0):
+
+        def on(kind: str, content: dict[str, Any]) -> None:
+            if "disk" in str(content.get("data", "")):
+                go_on.touch()  # the cell ends only when its user was told
+
+        cell = notebook.run(f"%%gpu\n{code}", on=on)
+    assert cell.text() == "x" * 1000 + "\nend\n"
+    assert cell.reply["status"] == "ok"
