@@ -1,0 +1,148 @@
+"""``make demo``: the pod, JupyterLab and the notebook, together and to their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from jupyter_remote_gpu.demo.lab import NOTEBOOK
+from jupyter_remote_gpu.demo.warden import marked
+from tests.support.command import cli
+from tests.support.daemon import ROOT, until
+
+LAB_SECONDS = 90.0
+NOTEBOOK_SECONDS = 600
+
+
+class Demo:
+    """What ``make demo`` runs, with a folder of its own."""
+
+    def __init__(self, folder: Path, python: str) -> None:
+        self.folder = folder / "demo"
+        self.out = folder / "out"
+        with open(self.out, "wb") as out:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyter_remote_gpu.demo.lab"),
+                    *("--folder", str(self.folder), "--pod-python", python),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
+                start_new_session=True,
+            )
+
+    @property
+    def marker(self) -> str:
+        return str(self.folder / "data" / "remote-gpu" / "demo")
+
+    def said(self) -> str:
+        return self.out.read_text("utf-8")
+
+    def address(self) -> str:
+        """JupyterLab's, with its token, once it is ready."""
+
+        def find() -> str | None:
+            assert self.process.poll() is None, self.said()
+            found = re.search(r"http://\S+", self.said())
+            return found.group() if found and "Ctrl-C" in self.said() else None
+
+        return str(until(find, "JupyterLab", LAB_SECONDS))
+
+    def close(self) -> int:
+        """Ctrl-C."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(LAB_SECONDS)
+
+
+@pytest.fixture
+def demo(short_tmp: Path, pod_python: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
+    running = Demo(short_tmp, pod_python)
+    for name, part in (("JUPYTER_DATA_DIR", "data"), ("IPYTHONDIR", "ipython")):
+        monkeypatch.setenv(name, str(running.folder / part))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_tmp))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    yield running
+    running.close()
+
+
+def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
+    address = demo.address()
+    place, _, token = address.partition("?token=")
+    root = place.split("/lab/")[0]
+    question = urllib.request.Request(
+        f"{root}/api/contents/{NOTEBOOK}", headers={"Authorization": f"token {token}"}
+    )
+    with urllib.request.urlopen(question, timeout=20) as answer:
+        assert answer.status == 200
+    (pod,) = cli("status", "--json").json()["pods"]
+    assert (pod["name"], pod["state"]) == ("demo", "disconnected")
+    # In a terminal that knows nothing of this folder the demo is found all the same.
+    assert "away until" in cli("demo", "--cut", "0.1").out
+    assert demo.close() == 0
+    until(lambda: not marked(demo.marker), "the end of all", 15)
+    assert "Traceback" not in demo.said()
+    assert cli("daemon", status=1).out.startswith("No daemon runs")
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_it_is_killed(demo: Demo, sig: signal.Signals) -> None:
+    demo.address()
+    demo.process.send_signal(sig)
+    demo.process.wait(LAB_SECONDS)
+    until(lambda: not marked(demo.marker), "the end of JupyterLab and the pod", 20)
+    cli("daemon", "stop")
+
+
+@pytest.mark.long
+def test_its_notebook_runs_to_the_end_through_a_cut(demo: Demo) -> None:
+    demo.address()
+    notebook = nbformat.read(demo.folder / "notebooks" / NOTEBOOK, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=NOTEBOOK_SECONDS, resources={"metadata": {"path": demo.folder}}
+    )
+    sampling = next(i for i, c in enumerate(notebook.cells) if "pm.sample" in c.source)
+    cut = []
+
+    def started(cell: object, cell_index: int) -> None:
+        if cell_index == sampling:
+            cut.append(subprocess.Popen([sys.executable, "-c", CUT], cwd="/"))
+
+    client.on_cell_execute = started
+    client.execute()
+    assert cut.pop().wait(30) == 0
+    *_, plot, status = (c for c in notebook.cells if c.cell_type == "code")
+    kinds = [set(o.get("data", {})) for o in plot.outputs]
+    assert any("image/png" in k for k in kinds) and any("text/html" in k for k in kinds)
+    assert "connected" in status.outputs[0].text
+
+
+# Waits until the sampler runs, then takes the network away for 20 s.
+CUT = """
+import json, subprocess, sys, time
+def cli(*words):
+    words = [sys.executable, "-m", "jupyter_remote_gpu.cli", *words]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
+end = time.monotonic() + 25
+def running():
+    (pod,) = json.loads(cli("status", "--json"))["pods"]
+    return any(e["state"] == "running" for k in pod["kernels"] for e in k["executions"])
+while not running():
+    assert time.monotonic() < end
+    time.sleep(0.2)
+cli("demo", "--cut", "20")
+"""
