@@ -16,7 +16,7 @@ import psutil
 
 from tests.support.daemon import until
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 REST_SECONDS = 60.0
 _HIDDEN = ("COLUMNS", "LINES", "JUPYTER_TOKEN", "JPY_SESSION_NAME", "JPY_API_TOKEN")
 
@@ -38,19 +38,23 @@ class JupyterServer:
     token : str
     notebooks : Path
         The root of its contents.
+    home : Path
+        Home folder of its kernels: empty, as that of the tests' pod.
     """
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder, self.token, self.url = folder, uuid.uuid4().hex, ""
         self.notebooks, self._runtime = folder / "notebooks", folder / "runtime"
         self._data, self._log = Path(env["JUPYTER_DATA_DIR"]), folder / "server.log"
-        for path in (self.notebooks, self._runtime, folder / "config"):
+        self.home = folder / "home"
+        for path in (self.notebooks, self._runtime, self.home, folder / "config"):
             path.mkdir(mode=0o700, parents=True)
         self._env = {k: v for k, v in os.environ.items() if k not in _HIDDEN} | env
         self._env |= {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_RUNTIME_DIR": str(self._runtime),
-            "JUPYTER_NO_CONFIG": "1",
+            "JUPYTER_NO_CONFIG": "1",  # this environment's (JupyterLab and others) is not needed
+            "HOME": str(self.home),
         }
 
     def kernelspec(self, name: str, python: str) -> None:
