@@ -120,7 +120,9 @@ class Sshd:
         place = f"{self.user}@{self.host}"
         return ["ssh", place, "-p", str(port or self.port), "-i", str(self.key)]
 
-    def ssh(self, *command: str, timeout: float = 30, **more: Any) -> subprocess.CompletedProcess[str]:
+    def ssh(
+        self, *command: str, timeout: float = 30, **more: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run `command` on the pod by OpenSSH's own client."""
         return subprocess.run(
             [*self.words(), *self.client_options(), *command],
@@ -245,6 +247,9 @@ class Sshd:
                 "PrintMotd no",
                 "PrintLastLog no",
                 f"AllowUsers {self.user}",
+                # Before the session's script the account's shell starts: with its own home it
+                # would read the developer's ~/.bashrc first (pyenv's waits there for a lock).
+                f'SetEnv HOME="{self.home}"',
                 f"ForceCommand {shlex.quote(str(self.folder / 'session'))}",
                 *([f"Subsystem sftp {sftp}"] if sftp else []),
                 "",
