@@ -210,6 +210,9 @@ class Machine:
             "PrintLastLog no",
             "LoginGraceTime 30",
             f"AllowUsers {self.user}",
+            # The account's shell starts before the session's script, and would read its own
+            # ~/.bashrc, whatever that prints or waits for.
+            f'SetEnv HOME="{self.home}"',
             f"ForceCommand {shlex.quote(str(self.folder / 'session'))}",
         ]
         # Not internal-sftp: a ForceCommand would replace it, and it starts in the account's home.

@@ -247,8 +247,7 @@ class Sshd:
                 "PrintMotd no",
                 "PrintLastLog no",
                 f"AllowUsers {self.user}",
-                # Before the session's script the account's shell starts: with its own home it
-                # would read the developer's ~/.bashrc first (pyenv's waits there for a lock).
+                # Else the account's shell reads ~/.bashrc first (pyenv waits there for a lock).
                 f'SetEnv HOME="{self.home}"',
                 f"ForceCommand {shlex.quote(str(self.folder / 'session'))}",
                 *([f"Subsystem sftp {sftp}"] if sftp else []),
