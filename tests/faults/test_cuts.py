@@ -46,7 +46,7 @@ def test_a_cut_in_mid_cell_leaves_the_outputs_of_a_plain_kernel(
     assert healed.is_set(), "the cell ended before the network came back"
     assert place.proxy.accepted > accepted
     assert cell.reply["status"] == "ok"
-    plain.check(without_notices(cell.shown), rounds)
+    plain.check(without_notices(cell.shown), rounds, paced=True)
 
 
 def _gate(place: Place) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def test_the_cell_of_a_killed_local_kernel_is_found_by_the_next_one(
     notebook.restart()
     attached = notebook.run("%gpu attach")
     assert attached.reply["status"] == "ok", attached
-    plain.check(without_notices(attached.shown), 100)
+    plain.check(without_notices(attached.shown), 100, paced=True)
     # Once more when it is over; and the kernel on the pod is the same one.
-    plain.check(without_notices(notebook.run("%gpu attach").shown), 100)
+    plain.check(without_notices(notebook.run("%gpu attach").shown), 100, paced=True)
     assert "True" in str(notebook.run("%%gpu\n'mixed' in globals()").result)

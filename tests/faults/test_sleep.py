@@ -84,6 +84,6 @@ def test_a_laptop_asleep_finds_everything_when_it_wakes(
         assert slept
         assert awake.is_set(), "the cell ended while the laptop slept"
     assert cell.reply["status"] == "ok"
-    plain.check(without_notices(cell.shown), rounds)
+    plain.check(without_notices(cell.shown), rounds, paced=True)
     assert notebook.run("%%gpu\n6 * 7").result == "42"
     assert os.path.exists(f"/proc/{place.daemon.pid}") or psutil.pid_exists(place.daemon.pid)
