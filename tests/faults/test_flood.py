@@ -30,7 +30,7 @@ def _size(folder: os.PathLike[str]) -> int:
 
 @pytest.mark.parametrize(
     ("size", "bound", "lines"),
-    [(20 * MEGA, 2 * MEGA, 10), pytest.param(500 * MEGA, 50 * MEGA, 50, marks=LONG)],
+    [(10 * MEGA, 2 * MEGA, 10), pytest.param(500 * MEGA, 50 * MEGA, 50, marks=LONG)],
 )
 def test_what_is_dropped_of_a_flood_is_counted_exactly(
     open_place: OpenPlace, size: int, bound: int, lines: int
