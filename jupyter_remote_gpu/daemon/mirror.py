@@ -16,6 +16,7 @@ from ..wire.frames import BEGIN, HEAD, WHOLE
 from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader
 from ..wire.records import RANGE, is_id
+from ..wire.rest import rest_of
 from ..wire.retention import Retention, Task, segment_bytes
 from . import store
 from .executions import Executions
@@ -158,6 +159,9 @@ class Mirror:
                     expected = (last if run else self.log.last) + 1
                     if not a <= expected <= b:
                         raise WireError(f"record {a}..{b} does not follow {expected - 1}")
+                    if a < expected:
+                        # The journal was compacted across our cursor: only the rest is new.
+                        raw, a = rest_of(raw, expected - 1), expected
                     first, last = (first if run else a), b
                     run.append(raw)
                 if kind in (WHOLE, BEGIN):

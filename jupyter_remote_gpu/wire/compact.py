@@ -14,10 +14,25 @@ from typing import Any
 
 from ..errors import WireError
 from .frames import FrameDecoder
-from .records import DURABLE, EPHEMERAL, Record, RecordAssembler, encode_record, keeper_record
+from .records import (
+    DURABLE,
+    EPHEMERAL,
+    Record,
+    RecordAssembler,
+    encode_record,
+    keeper_record,
+)
 from .superseded import Frame, Frames, Key, Superseded
 
-__all__ = ["Plan", "Superseded", "closed_comms", "compact", "compact_segment", "plan", "trim"]
+__all__ = [
+    "Plan",
+    "Superseded",
+    "closed_comms",
+    "compact",
+    "compact_segment",
+    "plan",
+    "trim",
+]
 
 TEXT_BYTES = 256 << 10
 """Texts are joined up to about this size, so that a face need not unpack megabytes for a line."""

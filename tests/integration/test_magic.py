@@ -254,7 +254,9 @@ def test_after_a_local_restart_the_kernel_is_joined(bench: Bench) -> None:
 
 
 def test_a_dead_kernel_ends_its_cell_and_the_next_one_is_fresh(bench: Bench) -> None:
-    cell = bench.gpu("import os\nprint('kept', flush=True)\nos.kill(os.getpid(), 9)")
+    # A killed process takes along what its socket has not sent yet: give it a second.
+    code = "import os, time\nprint('kept', flush=True)\ntime.sleep(1)\nos.kill(os.getpid(), 9)"
+    cell = bench.gpu(code)
     assert cell.text() == "kept\n"
     assert cell.reply["ename"] == "KernelDied"
     assert "SIGKILL" in cell.reply["evalue"]

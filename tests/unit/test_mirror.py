@@ -11,8 +11,8 @@ import pytest
 from jupyter_remote_gpu.daemon.executions import CODE_CHARS, RECENT, Executions
 from jupyter_remote_gpu.daemon.mirror import Mirror, load_mirrors
 from jupyter_remote_gpu.errors import WireError
-from jupyter_remote_gpu.wire.frames import FrameDecoder
-from jupyter_remote_gpu.wire.records import encode_record, keeper_record
+from jupyter_remote_gpu.wire.frames import HEAD, FrameDecoder
+from jupyter_remote_gpu.wire.records import RecordAssembler, encode_record, keeper_record
 
 KERNEL, CLIENT = "a" * 32, "c" * 32
 
@@ -64,6 +64,26 @@ def test_bytes_are_copied_whatever_the_cuts_between_reads(folder: Path) -> None:
         mirror.append(list(decoder.feed_raw(journal[at : at + 70_001])))
     assert mirrored(mirror) == journal
     assert woken[-1] == 4
+    mirror.close()
+
+
+def test_a_journal_compacted_across_our_cursor_is_not_copied_twice(folder: Path) -> None:
+    def line(number: int) -> bytes:
+        return output(number, f'{{"name": "stdout", "text": "{number}\\n"}}')
+
+    head = {"channel": "iopub", "type": "stream", "execution": None, "client": None}
+    text = "".join(f"{n}\\n" for n in range(3, 9))
+    parts = [b"{}", b"{}", b"{}", f'{{"name": "stdout", "text": "{text}"}}'.encode()]
+    mirror = Mirror(folder)
+    mirror.append(frames(b"".join(line(n) for n in range(1, 6))))
+    mirror.append(frames(encode_record(3, 8, {**head, "pieces": [2] * 6}, parts) + line(9)))
+    assembler = RecordAssembler()
+    records = [assembler.feed(kind, raw[HEAD.size :]) for kind, raw in frames(mirrored(mirror))]
+    found = [(r.first, r.last, r.content["text"]) for r in records if r is not None]
+    lines = [(n, n, f"{n}\n") for n in range(1, 6)]
+    assert found == [*lines, (6, 8, "6\n7\n8\n"), (9, 9, "9\n")]
+    with pytest.raises(WireError, match="follow"):
+        mirror.append(frames(encode_record(3, 9, {**head, "pieces": [2] * 7}, parts)))
     mirror.close()
 
 
