@@ -37,7 +37,7 @@ class Audience:
         older = self.channels.get(channel.client)
         self.channels[channel.client] = channel
         if older is not None:
-            older.drop()
+            older.supersede()
         channel.tell(self.link_message())
         for where, text in self._trouble.items():
             if text is not None:

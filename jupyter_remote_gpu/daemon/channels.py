@@ -49,7 +49,7 @@ class FaceChannel:
         """Send a control message; it goes ahead of the records."""
         self._controls.append(encode_control(message))
         if len(self._controls) > MAX_CONTROLS:
-            self.drop()
+            self._connection.abort()
         self._pump()
 
     def refuse(self, error: RemoteGPUError) -> None:
@@ -57,9 +57,14 @@ class FaceChannel:
         self._failure = error
         self._full.set()
 
-    def drop(self) -> None:
-        """End the channel at once: the same client has come back."""
-        self._connection.abort()
+    def supersede(self) -> None:
+        """End the channel at once: the same client has come back.
+
+        It is told so, or two channels of one client would push each other out for ever.
+        """
+        error = WireError("Another channel of this client follows the kernel.", code="superseded")
+        self._open = False
+        self._connection.end({"type": "refused", "error": error_to_json(error)})
 
     def _pump(self) -> None:
         """Send what there is, as far as the face reads.

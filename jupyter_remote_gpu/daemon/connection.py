@@ -88,6 +88,12 @@ class FaceConnection:
             except TimeoutError:
                 self.abort()
 
+    def end(self, message: dict[str, Any]) -> None:
+        """Send a last word and close, without waiting; a face that does not read is cut off."""
+        self.queue(encode_control(message))
+        self.writer.close()
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.abort)
+
     def abort(self) -> None:
         """Drop the connection at once; whoever reads or writes on it is told by an error."""
         self.writer.transport.abort()

@@ -165,8 +165,8 @@ def test_a_client_that_comes_back_supersedes_its_predecessor(place: Place) -> No
     with RawFace() as half_open, RawFace() as back:
         assert half_open.hello(f"kernel:{face.kernel}", **hello)["type"] == "welcome"
         assert back.hello(f"kernel:{face.kernel}", **hello)["type"] == "welcome"
-        while half_open.message():
-            pass  # until its end
+        said = list(iter(half_open.message, {}))
+        assert said[-1]["error"]["code"] == "superseded"
         assert back.message()["type"] == "link"
     with RawFace() as wrong:
         answer = wrong.hello(f"kernel:{face.kernel}", **{**hello, "cursor": 10_000_000})
@@ -174,6 +174,17 @@ def test_a_client_that_comes_back_supersedes_its_predecessor(place: Place) -> No
     with RawFace() as wrong:
         answer = wrong.hello(f"kernel:{face.kernel}", **{**hello, "identity": "0" * 32})
         assert answer["error"]["code"] == "identity"
+
+
+def test_two_channels_of_one_client_do_not_push_each_other_out_for_ever(place: Place) -> None:
+    first = KernelFace(place.face, "pod")
+    first.run("1")
+    second = KernelFace(place.face, "pod", opened=first.opened)
+    with pytest.raises(RemoteGPUError) as ended:
+        first.channel.done.result(PATIENCE)
+    assert ended.value.code == "superseded"
+    assert second.run("print(2)")["outcome"] == "ok"
+    assert not second.channel.done.done()
 
 
 def test_a_kernel_that_dies_in_start_up_says_why(place: Place) -> None:
