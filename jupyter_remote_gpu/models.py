@@ -121,6 +121,9 @@ class KernelInfo:
         None when the link is down and nobody knows.
     last : int
         The newest record number in the mirror.
+    ended : str or None
+        How: ``idle`` (nobody wanted it for a day), ``stopped`` (by the user's word), ``died``,
+        ``gone`` (the pod does not know it any more).
     """
 
     id: str

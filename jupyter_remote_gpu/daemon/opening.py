@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..wire.records import is_id
 from .kernel_link import KernelLink
-from .pods import PodEntry, Pods
+from .pods import PodEntry, Pods, how_it_ended
 
 CONNECT_SECONDS = 24 * 3600.0
 """How long an opening waits for a pod that reconnects; the face has a shorter limit."""
@@ -74,8 +74,24 @@ class Opener:
                 self._bind(pod, kernel.state.id, notebook, local_kernel)
                 return self._answer(kernel, joined=True)
             begun = None if fresh else known
+            before = self._before(begun)
             kernel = await self._start(entry, begun, notebook, local_kernel, folder)
-            return self._answer(kernel, joined=False)
+            return {**self._answer(kernel, joined=False), "before": before}
+
+    def _before(self, known: str | None) -> dict[str, Any] | None:
+        """What became of the kernel that the notebook had, if it had one that ran."""
+        kernel = self._pods.kernels.get(known or "")
+        if kernel is None or kernel.state.mirror.identity is None:
+            return None
+        mirror = kernel.state.mirror
+        died = mirror.executions.died or {}
+        return {
+            "kernel": kernel.state.id,
+            "started": mirror.info.get("started"),
+            "ended": how_it_ended(kernel.state) or "gone",
+            "time": died.get("time"),
+            "signal": died.get("signal"),
+        }
 
     async def _living(self, entry: PodEntry, known: str | None) -> KernelLink | None:
         kernel = self._pods.kernels.get(known or "")

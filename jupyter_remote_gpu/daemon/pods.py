@@ -249,14 +249,19 @@ class Pods:
         return kernel
 
 
+def how_it_ended(state: KernelState) -> str | None:
+    """``idle``, ``stopped``, ``died``, ``gone`` (the pod does not know it), or None: it has not."""
+    died = state.mirror.executions.died
+    if died is None:
+        return "gone" if state.fault is not None and state.fault.code == GONE else None
+    if died.get("idle"):
+        return "idle"
+    return "stopped" if died.get("asked") else "died"
+
+
 def kernel_info(state: KernelState) -> KernelInfo:
     """What the snapshot shows of a kernel."""
     known, folded = state.mirror.info, state.mirror.executions
-    ended = None
-    if folded.died is not None:
-        ended = "stopped" if folded.died.get("asked") else "died"
-    elif state.fault is not None and state.fault.code == GONE:
-        ended = "gone"
     return KernelInfo(
         id=state.id,
         identity=state.mirror.identity or "",
@@ -267,9 +272,9 @@ def kernel_info(state: KernelState) -> KernelInfo:
         last=state.mirror.last,
         cwd=str(known.get("cwd") or ""),
         notebook=known.get("notebook"),
-        ended=ended,
+        ended=how_it_ended(state),
         executions=folded.recent(),
     )
 
 
-__all__ = ["PodEntry", "Pods", "kernel_info"]
+__all__ = ["PodEntry", "Pods", "how_it_ended", "kernel_info"]

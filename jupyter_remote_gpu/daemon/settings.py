@@ -23,12 +23,16 @@ class Settings:
         the free disk if that is less. Counts for kernels that are started from then on.
     mirror_bytes : int or None
         The same for the copy on the laptop.
+    kernel_idle_seconds : float or None
+        After so long without work and without a face a kernel on the pod ends; None: 24 h.
+        Counts for kernels that are started from then on.
     idle_seconds : float
         After so long without a face and without a wanted pod the daemon ends.
     """
 
     journal_bytes: int | None = None
     mirror_bytes: int | None = None
+    kernel_idle_seconds: float | None = None
     idle_seconds: float = 60.0
 
     def mirror_bound(self, folder: Path) -> int:
@@ -38,9 +42,10 @@ class Settings:
         return min(2 << 30, shutil.disk_usage(folder).free // 10)
 
     @property
-    def limits(self) -> dict[str, int]:
-        """What a keeper is told."""
-        return {} if self.journal_bytes is None else {"journal_bytes": self.journal_bytes}
+    def limits(self) -> dict[str, float]:
+        """What a keeper is told; what is left out has the keeper's own default."""
+        told = {"journal_bytes": self.journal_bytes, "idle_seconds": self.kernel_idle_seconds}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def load(folder: Path) -> Settings:
@@ -50,7 +55,7 @@ def load(folder: Path) -> Settings:
     for field in fields(Settings):
         value = found.pop(field.name, None)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            known[field.name] = value if field.name == "idle_seconds" else int(value)
+            known[field.name] = value if field.name.endswith("seconds") else int(value)
         elif value is not None:
             log.warning("settings.json: %s cannot be %r; its default is used", field.name, value)
     for name in found:

@@ -101,6 +101,34 @@ def clock(started: object) -> str:
     return time.strftime("%Y-%m-%d %H:%M", then)
 
 
+_ENDS = {
+    "idle": "ended after a day without work and without a notebook",
+    "stopped": "was stopped",
+    "died": "died",
+}
+
+
+def fresh_sentence(opened: dict[str, Any]) -> str:
+    """What to tell about a kernel that is not the one the notebook had; empty if it had none.
+
+    Parameters
+    ----------
+    opened : dict
+        The answer of ``kernel.open``.
+    """
+    before = opened.get("before")
+    if not isinstance(before, dict):
+        return ""
+    how = _ENDS.get(str(before.get("ended")), "is gone")
+    if before.get("signal"):
+        how = f"was killed by {before['signal']}"
+    at = f" at {clock(before['time'])}" if before.get("time") else ""
+    return (
+        f"The kernel of {clock(before.get('started'))} on {opened['pod']} {how}{at}; this is a "
+        "fresh one, without its variables."
+    )
+
+
 def joined_sentence(remote: RemoteKernel, pod: dict[str, Any]) -> str:
     """What to tell about a kernel that was joined: since when it lives and what it holds.
 

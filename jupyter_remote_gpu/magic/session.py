@@ -18,7 +18,7 @@ from .handles import Handle
 from .kernels import DOWN, RemoteKernel
 from .lookup import pod_meant
 from .pacing import Pacer
-from .reopen import Reopening, clock, joined_sentence
+from .reopen import Reopening, clock, fresh_sentence, joined_sentence
 from .runner import Runner, refuse_if_down
 from .sink import KernelSink, choose_sink, running_kernel
 
@@ -108,9 +108,7 @@ class Session:
         remote = self.kernels.get(pod)
         if remote is not None and remote.died is None and remote.broken is None:
             return remote, ""
-        said = ""
         if remote is not None:
-            said = f"The kernel of {clock(remote.info.get('started'))} on {pod} is gone; "
             del self.kernels[pod]
             remote.close()
         self._refuse_if_down(pod)
@@ -119,7 +117,7 @@ class Session:
         self._fresh.discard(pod)
         remote = self.adopt(opened)
         if not opened.get("joined"):
-            return remote, f"{said}this is a fresh one." if said else ""
+            return remote, fresh_sentence(opened)
         widgets = Reopening(remote) if remote.hub is not None and remote.seen > 0 else None
         sentence = joined_sentence(remote, self.pods().get(pod, {}))
         if widgets is not None:

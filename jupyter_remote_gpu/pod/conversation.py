@@ -207,7 +207,7 @@ class Conversation:
         self.input = None
         self.hand_over()
 
-    def died(self, status: int, asked: bool, stderr: str) -> None:
+    def died(self, status: int, stderr: str, *, asked: bool, idle: bool) -> None:
         """The process is gone: end what it had, and say how it ended."""
         self.over = True
         number = -status if status < 0 else None
@@ -218,7 +218,7 @@ class Conversation:
             except ValueError:
                 name = str(number)
         note = {"code": status if status >= 0 else None, "signal": name, "asked": asked}
-        self.journal.note("died", {**note, "stderr": stderr})
+        self.journal.note("died", {**note, "idle": idle, "stderr": stderr})
         for execution in self.queue.all():
             content = {"execution": execution.id, "outcome": str(Outcome.DIED), "count": None}
             self.journal.note(

@@ -32,8 +32,8 @@ LINGER_SECONDS = 10.0
 STOP_SECONDS = 5.0
 """Patience between asking a kernel to shut down, SIGTERM and SIGKILL, each."""
 
-IDLE_HOURS = 24.0
-"""A kernel without work and without a reader for so long is ended."""
+IDLE_SECONDS = 24 * 3600.0
+"""A kernel without work and without a face for so long is ended."""
 
 
 class Keeper:
@@ -65,6 +65,8 @@ class Keeper:
         self._masks: dict[Any, int] = {}
         self._stop_at: list[tuple[float, int]] = []
         self._asked = False
+        self._idle_seconds = float(limits.get("idle_seconds") or IDLE_SECONDS)
+        self._idled = False
         self._wanted_at = time.monotonic()
         self._trouble: str | None = None
 
@@ -106,7 +108,7 @@ class Keeper:
             self._turn(self._timeout())
             status = self.kernel.poll()
         self._drain()
-        self.talk.died(status, self._asked, self.kernel.stderr_tail())
+        self.talk.died(status, self.kernel.stderr_tail(), asked=self._asked, idle=self._idled)
         self.info.update(ended=time.time(), status=status)
         paths.write_json(self.folder / "kernel.json", self.info)
         self.journal.flush()
@@ -139,6 +141,8 @@ class Keeper:
             waits.append(due - now)
         if self._stop_at:
             waits.append(self._stop_at[0][0] - now)
+        elif not self._asked:
+            waits.append(self._wanted_at + self._idle_seconds - now)
         if self.journal.log.trouble:
             waits.append(1.0)
         return max(0.0, min(waits))
@@ -177,7 +181,8 @@ class Keeper:
                 peer.send({"type": "trouble", "where": "pod", "message": self._trouble})
         if self.talk.busy or any(p.faces for p, _ in self._peers):
             self._wanted_at = now
-        elif now - self._wanted_at > IDLE_HOURS * 3600 and not self._stop_at:
+        elif now - self._wanted_at >= self._idle_seconds and not self._stop_at:
+            self._idled = True
             self._stop()
 
     def _pump(self) -> None:

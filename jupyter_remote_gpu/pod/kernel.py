@@ -82,7 +82,9 @@ class KernelProcess:
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # no /proc, or not permitted: only a precaution
-            Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(OOM_ABOVE_KEEPER))
+            own = int(Path("/proc/self/oom_score_adj").read_text("ascii"))
+            score = min(own + OOM_ABOVE_KEEPER, 1000)
+            Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(score))
 
     @property
     def is_ipykernel(self) -> bool:

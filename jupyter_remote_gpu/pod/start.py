@@ -25,7 +25,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     spec : dict
         ``kernel`` (id), ``spec`` (``argv``, ``env``, ``display_name``, ``interrupt_mode``,
         ``python``), ``folder`` (name of the working folder), ``binding``,
-        ``limits`` (``journal_bytes``).
+        ``limits`` (``journal_bytes``, ``idle_seconds``).
 
     Returns
     -------

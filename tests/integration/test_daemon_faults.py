@@ -199,7 +199,10 @@ def test_a_kernel_that_dies_in_start_up_says_why(place: Place) -> None:
     assert died["code"] == 3
     assert "no GPU today" in died["stderr"]
     config.unlink()
-    assert KernelFace(place.face, "pod", notebook="/n/other.ipynb").run("1")["outcome"] == "ok"
+    fresh = KernelFace(place.face, "pod", notebook="/n/other.ipynb")
+    assert fresh.opened["before"]["kernel"] == other.kernel
+    assert fresh.opened["before"]["ended"] == "died"
+    assert fresh.run("1")["outcome"] == "ok"
 
 
 def test_nonsense_in_place_of_a_keeper_is_refused_with_a_sentence(place: Place) -> None:

@@ -262,4 +262,9 @@ def test_a_dead_kernel_ends_its_cell_and_the_next_one_is_fresh(bench: Bench) -> 
     assert "SIGKILL" in cell.reply["evalue"]
     after = bench.gpu("print('on')")
     assert after.text() == "on\n"
-    assert "this is a fresh one" in after.text("stderr")
+    said = after.text("stderr")
+    assert "was killed by SIGKILL" in said and "this is a fresh one" in said
+    # Who restarts the local kernel in between is told as well.
+    bench.gpu(code)
+    bench.kernel.restart()
+    assert "was killed by SIGKILL" in bench.gpu("'x'").text("stderr")
