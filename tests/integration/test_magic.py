@@ -240,7 +240,8 @@ def test_disconnect_gives_control_back_and_the_cell_runs_on(bench: Bench) -> Non
 
 
 def test_after_a_local_restart_the_kernel_is_joined(bench: Bench) -> None:
-    bench.gpu("kept = 12; w = ipywidgets.IntSlider(value=3)")
+    made = bench.gpu("import ipywidgets; kept = 12; w = ipywidgets.IntSlider(value=3)")
+    assert made.reply["status"] == "ok"
     bench.kernel.restart()
     cell = bench.gpu("kept")
     assert cell.result == "12"
