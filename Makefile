@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENV := scripts/environments.py
 PY := .venv/bin/python
 # What runs on a pod or inside a kernel, where Python may be as old as 3.10.
-ON_PODS := wire errors models pod client magic
+ON_PODS := wire errors files models pod client magic
 RUN_PYTEST := $(PY) -m pytest
 
 .PHONY: help demo test test-long bench lint build environments clean-demo

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import socket
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
 from ..errors import DaemonError
+from ..files import read
 
-__all__ = [
-    "data_folder",
-    "read_json",
-    "recorded_daemon",
-    "set_aside",
-    "socket_path",
-    "write_atomic",
-]
+__all__ = ["data_folder", "recorded_daemon", "socket_path"]
 
 MAX_SOCKET_PATH = 100
 """Bytes; macOS allows 104 and Linux 108, both with a closing zero byte."""
@@ -82,44 +74,8 @@ def recorded_daemon() -> dict[str, Any] | None:
 
     A face whose ``XDG_RUNTIME_DIR`` differs from the daemon's finds it by this.
     """
-    data = read_json(data_folder() / "daemon.json")
-    if isinstance(data, dict) and data.get("host") == socket.gethostname():
-        return data
-    return None
-
-
-def read_json(path: Path) -> Any:
-    """The JSON value in `path`; None if the file is missing or is not JSON."""
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError, RecursionError):
-        return None
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Replace `path` by a 0600 file with `data`: a reader sees the old or the new one."""
-    if isinstance(data, str):
-        data = data.encode("utf-8", "surrogatepass")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as f:
-            f.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file or folder to ``*.damaged-<time>``; the new path."""
-    target = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
-    number = 1
-    while os.path.lexists(target):
-        number += 1
-        target = target.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{number}")
-    os.rename(path, target)
-    return target
+    data = read(data_folder() / "daemon.json")
+    return data if data.get("host") == socket.gethostname() else None
 
 
 def _private_folder(folder: Path, *, parents: bool) -> None:

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..client.paths import set_aside
 from ..errors import NotFound, RemoteGPUError, WireError
+from ..files import set_aside
 from ..models import PodState
 from ..wire.frames import encode_control
 from ..wire.records import Record, is_id

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..client.paths import set_aside
 from ..errors import WireError
+from ..files import set_aside
 from ..wire.frames import BEGIN, HEAD, WHOLE
 from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader

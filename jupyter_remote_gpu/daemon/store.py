@@ -1,40 +1,24 @@
-"""Small JSON files under the data folder: written atomically, damaged ones set aside."""
+"""What the daemon keeps in small files under the data folder."""
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
-from ..client.paths import set_aside, write_atomic
+from ..files import dump, load
 from ..wire.records import is_id
 
+__all__ = ["Wanted", "laptop_id", "load", "save"]
+
 log = logging.getLogger(__name__)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; empty when missing. A damaged file is set aside.
-
-    Never raises for what is in the file: one bad file must not stop the daemon.
-    """
-    try:
-        value = json.loads(path.read_bytes())
-        if not isinstance(value, dict):
-            raise ValueError("not a JSON object")
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as e:
-        log.warning("%s is damaged (%s) and was set aside as %s", path, e, set_aside(path).name)
-        return {}
-    return value
 
 
 def save(path: Path, value: dict[str, Any]) -> None:
     """Replace `path`. A full disk is logged, not raised: what is in memory stays true."""
     try:
-        write_atomic(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        dump(path, value)
     except OSError as e:
         log.error("%s cannot be written: %s", path, e.strerror)
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ..client.aio import Control
-from ..client.paths import data_folder, read_json
+from ..client.paths import data_folder
 from ..errors import RemoteGPUError
+from ..files import read
 from .pod import NAME, DemoPod, until_told
 
 __all__ = ["main"]
@@ -156,8 +157,8 @@ async def _address(lab: asyncio.subprocess.Process, log: Path) -> str:
     told = Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{lab.pid}.json"
     deadline = time.monotonic() + _START_SECONDS
     while lab.returncode is None and time.monotonic() < deadline:
-        info: Any = read_json(told)
-        if isinstance(info, dict) and info.get("url"):
+        info = read(told)
+        if info.get("url"):
             return f"{info['url']}lab/tree/{NOTEBOOK}?token={info.get('token', '')}"
         await asyncio.sleep(0.1)
     words = log.read_text("utf-8", "replace")[-3000:]

@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from ..client.paths import write_atomic
 from ..errors import RemoteGPUError
+from ..files import replace
 
 __all__ = ["Machine", "find_sshd", "pod_python"]
 
@@ -129,10 +129,10 @@ class Machine:
         self.home.mkdir(mode=0o700, exist_ok=True)
         for key, comment in ((self.key, "demo"), (self._host_key, "demo host")):
             self._make_key(key, comment)
-        write_atomic(self.folder / "authorized_keys", self.key.with_suffix(".pub").read_bytes())
+        replace(self.folder / "authorized_keys", self.key.with_suffix(".pub").read_bytes())
         session = self.folder / "session"
         path = f"{Path(self._python).parent}:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
-        write_atomic(
+        replace(
             session,
             _SESSION.format(
                 home=shlex.quote(str(self.home)),
@@ -144,7 +144,7 @@ class Machine:
         for left in (3, 2, 1, 0):
             self.port = _free_port()
             config = self.folder / "sshd_config"
-            write_atomic(config, self._config())
+            replace(config, self._config())
             self._check(config)
             if self._start(config):
                 return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
@@ -14,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from ..client.aio import Control
-from ..client.paths import data_folder, read_json, write_atomic
+from ..client.paths import data_folder
 from ..errors import Conflict, RemoteGPUError
+from ..files import dump, read
 from .machine import Machine, pod_python
 from .relay import Relay
 from .remote import RemoteControl
@@ -107,9 +107,9 @@ class DemoPod:
     def _listen(self, relay: Relay) -> None:
         """Take the port of last time if it is free, so that the pod keeps its address."""
         path = self.folder / "port.json"
-        kept = read_json(path)
+        kept = read(path).get("port")
         port = kept if isinstance(kept, int) and 1024 <= kept <= 65535 else 0
-        write_atomic(path, json.dumps(relay.listen(port)))
+        dump(path, {"port": relay.listen(port)})
 
     async def _register(self) -> None:
         assert self.relay is not None
@@ -117,13 +117,11 @@ class DemoPod:
         words.append(f"{self.machine.user}@127.0.0.1")
         wanted = {"address": self.address, "ssh": words, "python": self.python}
         path = self.folder / "registered.json"
-        kept = read_json(path)
+        kept = read(path)
         async with _control(spawn=True) as control:
             pods = (await control.request("snapshot")).get("pods", [])
             present = next((p for p in pods if p.get("name") == NAME), None)
-            if present is not None and (
-                not isinstance(kept, dict) or kept.get("address") != present.get("address")
-            ):
+            if present is not None and kept.get("address") != present.get("address"):
                 raise Conflict(
                     f"You have a pod called '{NAME}' already ({present.get('address')}), which is "
                     f"not this one. Remove it with `jupyter remote-gpu remove {NAME}`."
@@ -132,7 +130,7 @@ class DemoPod:
                 await control.request("pod.remove", name=NAME)
                 present = None
             if present is None:
-                write_atomic(path, json.dumps(wanted))
+                dump(path, wanted)
                 await control.request("pod.add", name=NAME, ssh=words, python=self.python)
             await control.request("pod.pin", name=NAME, key=self.machine.host_key)
 

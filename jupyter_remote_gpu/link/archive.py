@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-_FILES = ("__init__.py", "_version.py", "errors.py", "models.py")
+_FILES = ("__init__.py", "_version.py", "errors.py", "files.py", "models.py")
 _PACKAGES = ("wire", "pod")
 _MAIN = "from jupyter_remote_gpu.pod.__main__ import main\n\nmain()\n"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)

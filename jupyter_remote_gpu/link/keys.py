@@ -11,8 +11,8 @@ from typing import Protocol
 import asyncssh
 
 from ..errors import LinkError, NotFound, TransportError
+from ..files import private_folder, replace, set_aside
 from ..pods.registry import Pod, own_key_path
-from ..pods.store import private_folder, replace, set_aside
 
 __all__ = ["install", "own_key_path", "read_own_key", "remove"]
 

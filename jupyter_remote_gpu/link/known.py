@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
+from ..files import dump, load, private_folder
 from ..pods.registry import Pod
-from ..pods.store import load, private_folder, replace
 from . import archive
 
 __all__ = ["KnownPod"]
@@ -61,7 +60,7 @@ class KnownPod:
         self.probe, self.fresh, self._doubt = probe, True, None
         try:
             private_folder(self._path.parent)
-            replace(self._path, json.dumps({**self._key, "probe": probe}).encode())
+            dump(self._path, {**self._key, "probe": probe})
         except OSError as e:  # it is asked again by the next daemon
             log.warning("%s cannot be written: %s", self._path, e.strerror)
 

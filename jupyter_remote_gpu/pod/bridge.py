@@ -11,6 +11,7 @@ import select
 import socket
 from pathlib import Path
 
+from .. import files
 from ..errors import RemoteGPUError, WireError, error_to_json
 from ..wire.frames import CONTROL, HEAD, check_head, decode_control, encode_control
 from . import paths
@@ -72,7 +73,7 @@ def bridge(source: int, sink: int) -> None:
 
 def connect(folder: os.PathLike[str]) -> socket.socket | None:
     """A connection to the keeper of the kernel in `folder`; None if it is gone."""
-    path = paths.read_json(Path(folder) / "kernel.json").get("socket")
+    path = files.read(Path(folder) / "kernel.json").get("socket")
     if not isinstance(path, str):
         return None
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

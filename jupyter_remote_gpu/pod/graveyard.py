@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import NotFound
 from ..models import Outcome
 from ..wire.frames import FrameDecoder, encode_control
@@ -34,7 +35,7 @@ def reap(folder: Path) -> bool:
     if not lock.acquire():
         return False
     try:
-        info = paths.read_json(folder / "kernel.json")
+        info = files.read(folder / "kernel.json")
         orphan = paths.is_running(info.get("pid"), info.get("pid_started"))
         if orphan:
             _end_group(int(info["pid"]), info.get("pid_started"))
@@ -43,7 +44,7 @@ def reap(folder: Path) -> bool:
             if isinstance(socket := info.get("socket"), str):
                 paths.remove_sockets(folder, Path(socket).parent)
             info.update(ended=time.time(), status=None, orphan=orphan)
-            paths.write_json(folder / "kernel.json", info)
+            files.dump(folder / "kernel.json", info)
     finally:
         lock.release()
     return True
@@ -92,7 +93,7 @@ class _DeadKernel:
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
-        self._info = paths.read_json(folder / "kernel.json")
+        self._info = files.read(folder / "kernel.json")
 
     def greeting(self) -> dict[str, Any]:
         return {"alive": False, "started": self._info.get("started")}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..wire.log import MEMORY_BYTES, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader
 from ..wire.records import encode_record, keeper_record
-from . import paths
 
 
 class Journal:
@@ -47,10 +47,10 @@ class Journal:
             on_closed=self._segment_closed,
         )
         name = folder / "identity.json"
-        known = paths.read_json(name).get("identity")
+        known = files.read(name).get("identity")
         if not isinstance(known, str):
             known = uuid.uuid4().hex
-            paths.write_json(name, {"identity": known})
+            files.dump(name, {"identity": known})
         self.identity = known
         self._next = self.log.last + 1
         self._batch: list[bytes] = []

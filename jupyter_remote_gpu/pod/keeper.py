@@ -17,6 +17,7 @@ from typing import Any
 
 import zmq
 
+from .. import files
 from ..wire.log import SEGMENT_BYTES
 from ..wire.retention import Retention, segment_bytes
 from . import housekeeping, paths
@@ -95,7 +96,7 @@ class Keeper:
         public = ("kernel", "display_name", "argv", "cwd", "pid", "binding")
         self.journal.note("started", {k: info[k] for k in public})
         self.journal.flush()
-        paths.write_json(self.folder / "kernel.json", info)
+        files.dump(self.folder / "kernel.json", info)
 
     def run(self) -> None:
         """Serve until the kernel has ended and its readers have the rest."""
@@ -110,7 +111,7 @@ class Keeper:
         self._drain()
         self.talk.died(status, self.kernel.stderr_tail(), asked=self._asked, idle=self._idled)
         self.info.update(ended=time.time(), status=status)
-        paths.write_json(self.folder / "kernel.json", self.info)
+        files.dump(self.folder / "kernel.json", self.info)
         self.journal.flush()
         end = time.monotonic() + LINGER_SECONDS
         while time.monotonic() < end and not all(p.drained for p, _ in self._peers):
@@ -276,7 +277,7 @@ def main(spec: dict[str, Any]) -> None:
         os.write(notify, b"another keeper has this kernel\n")
         return
     try:
-        keeper = Keeper(folder, paths.read_json(folder / "spec.json"))
+        keeper = Keeper(folder, files.read(folder / "spec.json"))
         keeper.start()
     except Exception as e:
         # The only one who can tell the user is the `start` command at the pipe's other end.

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from . import paths
+from .. import files
 
 OOM_ABOVE_KEEPER = 300
 """Added to the kernel's OOM score, so that out of memory ends it and not its keeper."""
@@ -64,7 +64,7 @@ class KernelProcess:
             signature_scheme="hmac-sha256",
             kernel_name="",
         )
-        paths.write_json(self.connection_file, info)
+        files.dump(self.connection_file, info)
         argv = [a.replace("{connection_file}", str(self.connection_file)) for a in self._argv]
         env = {**os.environ, **self._env}
         # ipykernel ends itself when this process is gone; without it a killed keeper

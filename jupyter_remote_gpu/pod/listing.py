@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import NotFound
 from ..wire.frames import encode_control
 from . import graveyard, paths
@@ -20,7 +21,7 @@ def list_kernels() -> list[dict[str, Any]]:
     """
     kernels = []
     for folder in sorted(paths.kernels_folder().iterdir()):
-        info = paths.read_json(folder / "kernel.json")
+        info = files.read(folder / "kernel.json")
         if not info:
             continue
         pid, alive = info.get("pid"), False
@@ -30,7 +31,7 @@ def list_kernels() -> list[dict[str, Any]]:
             if not alive:
                 orphan = paths.is_running(pid, info.get("pid_started"))
                 graveyard.reap(folder)
-                info = paths.read_json(folder / "kernel.json")
+                info = files.read(folder / "kernel.json")
         kernels.append(
             {
                 "id": folder.name,
@@ -62,7 +63,7 @@ def stop_kernel(kernel: str) -> dict[str, Any]:
     if keeper is None:
         return {"kernel": kernel, "reaped": graveyard.reap(folder)}
     with keeper:
-        info = paths.read_json(folder / "kernel.json")
+        info = files.read(folder / "kernel.json")
         hello = {
             "service": f"kernel:{kernel}",
             "protocol": 1,

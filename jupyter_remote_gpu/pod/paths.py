@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ..errors import PodError
 from ..wire.records import is_id
@@ -76,24 +74,6 @@ def remove_sockets(folder: Path, sockets: Path) -> None:
     if sockets != folder:
         with contextlib.suppress(OSError):  # something else was put there: it stays
             sockets.rmdir()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` atomically with mode 0600."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogatepass") as f:
-        json.dump(value, f)
-    os.replace(temporary, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in `path`; empty if the file is missing or damaged (its kernel is then gone)."""
-    try:
-        value = json.loads(path.read_text("utf-8", "surrogatepass"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class FolderLock:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import PodError
 from . import graveyard, paths
 
@@ -46,7 +47,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        info = paths.read_json(folder / "kernel.json")
+        info = files.read(folder / "kernel.json")
         if info:
             return _described(info)
     kernelspec.update(
@@ -55,7 +56,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
         cwd=str(working_folder(spec.get("folder"))),
         binding=spec.get("binding") or {},
     )
-    paths.write_json(folder / "spec.json", kernelspec)
+    files.dump(folder / "spec.json", kernelspec)
     _clean()
     python = str(kernelspec.get("python") or argv[0])
     said = _spawn(python, folder)
@@ -66,7 +67,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
             + (f"\n{log}" if log else ""),
             code="start-failed",
         )
-    return _described(paths.read_json(folder / "kernel.json"))
+    return _described(files.read(folder / "kernel.json"))
 
 
 def _described(info: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def _clean() -> None:
     """Reap what dead keepers left; remove journals of kernels that ended long ago."""
     limit = time.time() - paths.ENDED_DAYS * 86400
     for folder in paths.kernels_folder().iterdir():
-        info = paths.read_json(folder / "kernel.json")
+        info = files.read(folder / "kernel.json")
         if not info:
             continue
         ended = info.get("ended")

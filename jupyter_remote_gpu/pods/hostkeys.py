@@ -8,8 +8,8 @@ from pathlib import Path
 import asyncssh
 
 from ..errors import BadInput
+from ..files import private_folder, replace, set_aside
 from ..models import check_pod_name
-from .store import private_folder, replace, set_aside
 
 __all__ = ["fingerprint", "forget", "pin", "pinned", "public_key_line"]
 

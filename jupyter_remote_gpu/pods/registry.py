@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, Conflict, NotFound
+from ..files import private_folder, replace, set_aside
 from ..models import check_pod_name
 from . import hostkeys
 from .command import SSHTarget, parse_ssh
-from .store import private_folder, replace, set_aside
 
 __all__ = ["Pod", "Registry", "own_key_path"]
 

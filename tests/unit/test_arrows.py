@@ -17,11 +17,12 @@ PACKAGE = ROOT / NAME
 LINES = 300
 
 # The table of docs/architecture.md. Every part may use itself and `_version`.
-SHARED = {"wire", "errors", "models"}
+SHARED = {"wire", "errors", "files", "models"}
 OURS: dict[str, set[str]] = {
     "__init__": {"magic"},
     "_version": set(),
     "errors": set(),
+    "files": set(),
     "models": {"errors"},
     "wire": {"errors", "models"},
     "pod": SHARED,
@@ -31,7 +32,7 @@ OURS: dict[str, set[str]] = {
     "link": SHARED | {"pods"},
     "daemon": SHARED | {"client", "pods", "link"},
     "cli": SHARED | {"client", "demo"},
-    "demo": {"client", "errors"},
+    "demo": {"client", "errors", "files"},
 }
 KERNELS = {"IPython", "ipykernel", "jupyter_client", "jupyter_core", "zmq", "tornado", "comm"}
 THEIRS: dict[str, set[str]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_remote_gpu import files
 from jupyter_remote_gpu.client import paths
 from jupyter_remote_gpu.client.versions import version_key
 from jupyter_remote_gpu.errors import DaemonError
@@ -77,8 +78,8 @@ def test_a_long_runtime_folder_is_passed_over(home: Path, monkeypatch: pytest.Mo
 
 def test_files_are_replaced_whole_and_private(home: Path) -> None:
     path = paths.data_folder() / "a.json"
-    paths.write_atomic(path, '{"a": 1}')
-    assert paths.read_json(path) == {"a": 1}
+    files.replace(path, '{"a": 1}')
+    assert files.read(path) == files.load(path) == {"a": 1}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [p.name for p in path.parent.iterdir()] == ["a.json"]
 
@@ -88,8 +89,8 @@ def test_damaged_files_are_set_aside_under_names_of_their_own(home: Path) -> Non
     for _ in range(3):
         path = paths.data_folder() / "a.json"
         path.write_text("{")
-        assert paths.read_json(path) is None
-        names.add(paths.set_aside(path).name)
+        assert files.read(path) == {}
+        names.add(files.set_aside(path).name)
     assert len(names) == 3
     assert all(n.startswith("a.json.damaged-") for n in names)
 
