@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..errors import DaemonError, RemoteGPUError
@@ -205,6 +205,8 @@ class ThreadedChannel:
 
     Attributes
     ----------
+    submit, interrupt, stop_kernel
+        The channel's own: they may be called from any thread.
     done : concurrent.futures.Future
         Ends with the channel; its exception says why it ended by itself.
     """
@@ -214,6 +216,9 @@ class ThreadedChannel:
         self._face = face
         self._lock = threading.Lock()
         self._closed = False
+        self.submit = channel.submit
+        self.interrupt = channel.interrupt
+        self.stop_kernel = channel.stop_kernel
         self.done = face.submit(channel.run())
 
     @property
@@ -225,40 +230,6 @@ class ThreadedChannel:
     def unacknowledged(self) -> int:
         """Requests that are not yet in the journal, as far as is known."""
         return self._channel.unacknowledged
-
-    def submit(
-        self,
-        type: str,
-        content: dict[str, Any],
-        *,
-        channel: str = "shell",
-        msg_id: str,
-        execution: str | None = None,
-        answers: int | None = None,
-        meta: dict[str, Any] | None = None,
-        buffers: Sequence[bytes] = (),
-        header: dict[str, Any] | None = None,
-    ) -> int:
-        """As `Channel.submit`."""
-        return self._channel.submit(
-            type,
-            content,
-            channel=channel,
-            msg_id=msg_id,
-            execution=execution,
-            answers=answers,
-            meta=meta,
-            buffers=buffers,
-            header=header,
-        )
-
-    def interrupt(self, execution: str | None) -> str:
-        """As `Channel.interrupt`."""
-        return self._channel.interrupt(execution)
-
-    def stop_kernel(self) -> None:
-        """As `Channel.stop_kernel`."""
-        self._channel.stop_kernel()
 
     def close(self) -> None:
         """Let go of the kernel; it runs on. Does not wait when called in the background loop."""

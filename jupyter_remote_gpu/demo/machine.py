@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import re
 import shlex
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +13,11 @@ from pathlib import Path
 
 from ..errors import RemoteGPUError
 from ..files import replace
+from .openssh import OWN_LINES, check_config, find_sshd, free_port, make_key, version_lines
 
-__all__ = ["Machine", "find_sshd", "pod_python"]
+__all__ = ["Machine", "pod_python"]
 
 START_SECONDS = 10.0
-_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
-_SFTP = (
-    "/usr/lib/openssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/libexec/sftp-server",
-    "/opt/homebrew/opt/openssh/libexec/sftp-server",
-)
 
 # HOME by SetEnv alone leaves the working folder at the account's home, so that a relative scp
 # (and Mutagen) would write there: a session begins in its own home.
@@ -45,24 +35,6 @@ command=$SSH_ORIGINAL_COMMAND
 unset SSH_ORIGINAL_COMMAND
 exec "${{SHELL:-/bin/sh}}" -c "$command"
 """
-
-
-def find_sshd() -> str:
-    """OpenSSH's server on this machine.
-
-    Raises
-    ------
-    RemoteGPUError
-        If there is none; with the command that installs it.
-    """
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
-    found = shutil.which("sshd", path=path)
-    if found is None:
-        raise RemoteGPUError(
-            "OpenSSH's server (sshd) is not on this machine, and the demo pod needs it. On Debian "
-            "and Ubuntu: sudo apt-get install openssh-server"
-        )
-    return os.path.realpath(found)
 
 
 def pod_python(given: str | None) -> str:
@@ -128,7 +100,7 @@ class Machine:
         """
         self.home.mkdir(mode=0o700, exist_ok=True)
         for key, comment in ((self.key, "demo"), (self._host_key, "demo host")):
-            self._make_key(key, comment)
+            make_key(key, comment, self._sshd)
         replace(self.folder / "authorized_keys", self.key.with_suffix(".pub").read_bytes())
         session = self.folder / "session"
         path = f"{Path(self._python).parent}:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
@@ -142,10 +114,10 @@ class Machine:
         )
         session.chmod(0o700)
         for left in (3, 2, 1, 0):
-            self.port = _free_port()
+            self.port = free_port()
             config = self.folder / "sshd_config"
             replace(config, self._config())
-            self._check(config)
+            check_config(self._sshd, config)
             if self._start(config):
                 return
             if not left or "Address already in use" not in self._words():
@@ -168,75 +140,26 @@ class Machine:
                 warden.kill()
                 warden.wait(5)
 
-    def _make_key(self, path: Path, comment: str) -> None:
-        if path.exists() and path.with_suffix(".pub").exists():
-            return
-        path.unlink(missing_ok=True)
-        beside = Path(self._sshd).parent.parent / "bin"
-        keygen = shutil.which("ssh-keygen") or shutil.which("ssh-keygen", path=str(beside))
-        if keygen is None:
-            raise RemoteGPUError("ssh-keygen is missing: install OpenSSH's client.")
-        done = subprocess.run(
-            [keygen, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        if done.returncode:
-            raise RemoteGPUError(f"ssh-keygen failed: {done.stderr.strip() or done.stdout.strip()}")
-
     def _config(self) -> str:
         def path(value: Path) -> str:
             return '"' + str(value).replace("%", "%%") + '"'
 
-        sftp = next((p for p in _SFTP if os.access(p, os.X_OK)), None)
         lines = [
+            *OWN_LINES,
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f'HostKey "{self._host_key}"',
-            "PidFile none",
             f"AuthorizedKeysFile {path(self.folder / 'authorized_keys')}",
-            # Our folder is 0700, but a folder above it may be shared (/tmp, in tests).
-            "StrictModes no",
-            "UsePAM no",
-            "PasswordAuthentication no",
-            "KbdInteractiveAuthentication no",
-            "PermitRootLogin prohibit-password",
-            "PermitUserEnvironment no",
             "PermitUserRC no",
-            "X11Forwarding no",
-            "PrintMotd no",
-            "PrintLastLog no",
             "LoginGraceTime 30",
             f"AllowUsers {self.user}",
             # The account's shell starts before the session's script, and would read its own
             # ~/.bashrc, whatever that prints or waits for.
             f'SetEnv HOME="{self.home}"',
             f"ForceCommand {shlex.quote(str(self.folder / 'session'))}",
+            *version_lines(self._sshd),
         ]
-        # Not internal-sftp: a ForceCommand would replace it, and it starts in the account's home.
-        if sftp:
-            lines.append(f"Subsystem sftp {sftp}")
         return "\n".join(lines) + "\n"
-
-    def _check(self, config: Path) -> None:
-        """Let sshd read its configuration; make the folder that a booted system would have."""
-        for again in (True, False):
-            done = subprocess.run(
-                [self._sshd, "-t", "-f", str(config)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=30,
-            )
-            if done.returncode == 0:
-                return
-            missing = re.search(r"Missing privilege separation directory: (\S+)", done.stderr)
-            if not (again and missing and os.getuid() == 0):
-                break
-            Path(missing.group(1)).mkdir(mode=0o755, parents=True, exist_ok=True)
-        raise RemoteGPUError(f"sshd refuses its configuration: {done.stderr.strip()}")
 
     def _start(self, config: Path) -> bool:
         """Start sshd under its warden; True once it listens."""
@@ -264,9 +187,3 @@ class Machine:
         with contextlib.suppress(FileNotFoundError):
             return self._log.read_text("utf-8", "replace")[-2000:].strip()
         return ""
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

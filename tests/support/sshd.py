@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,14 +17,9 @@ from typing import Any
 
 import psutil
 
+from jupyter_remote_gpu.demo import openssh
+
 START_SECONDS = 10.0
-_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
-_SFTP = (
-    "/usr/lib/openssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/libexec/sftp-server",
-)
 _MARK = "JRG_TEST_POD"
 
 # SetEnv HOME=… alone would leave the working folder at the account's home.
@@ -86,17 +79,15 @@ class Sshd:
         self._host_key = self.folder / "host_key"
         self._hide, self._lines = [p.absolute() for p in hide], list(config)
         self._process: subprocess.Popen[bytes] | None = None
-        found = shutil.which("sshd", path=os.pathsep.join((os.environ["PATH"], *_SBIN)))
-        assert found, "the tests need OpenSSH's server: apt-get install openssh-server"
-        self._sshd = os.path.realpath(found)
+        self._sshd = openssh.find_sshd()
         if not self.key.exists():
-            self._make_key(self.key)
+            openssh.make_key(self.key, "test", self._sshd)
             ssh = self.home / ".ssh"
             ssh.mkdir(mode=0o700, exist_ok=True)
             shutil.copy(self.key.with_suffix(".pub"), ssh / "authorized_keys")
             (ssh / "authorized_keys").chmod(0o600)
         if not self._host_key.exists():
-            self._make_key(self._host_key)
+            openssh.make_key(self._host_key, "test", self._sshd)
         path = [str(Path(python).parent)] if python else []
         session = self.folder / "session"
         session.write_text(
@@ -145,7 +136,7 @@ class Sshd:
         """Another machine at the same address; counts from the next start."""
         self._host_key.unlink()
         self._host_key.with_suffix(".pub").unlink()
-        self._make_key(self._host_key)
+        openssh.make_key(self._host_key, "test", self._sshd)
 
     def __enter__(self) -> Sshd:
         self.start()
@@ -157,7 +148,7 @@ class Sshd:
     def start(self) -> None:
         """Listen on a free port, or on that of last time."""
         for left in (3, 2, 1, 0):
-            self.port = self.port or _free_port()
+            self.port = self.port or openssh.free_port()
             if self._start():
                 return
             words = self._words()
@@ -206,7 +197,7 @@ class Sshd:
     def _start(self) -> bool:
         config = self.folder / "sshd_config"
         config.write_text(self._config())
-        self._privilege_folder(config)
+        openssh.check_config(self._sshd, config)
         command = [self._sshd, "-D", "-e", "-f", str(config)]
         if self._hide:
             mounts = [f"mount -t tmpfs -o mode=700 none {shlex.quote(str(p))}" for p in self._hide]
@@ -230,45 +221,22 @@ class Sshd:
         return False
 
     def _config(self) -> str:
-        sftp = next((p for p in _SFTP if os.access(p, os.X_OK)), None)
         return "\n".join(
             [
                 *self._lines,
+                *openssh.OWN_LINES,
                 f"Port {self.port}",
                 f"ListenAddress {self.host}",
                 f'HostKey "{self._host_key}"',
-                "PidFile none",
                 f'AuthorizedKeysFile "{self.home}/.ssh/authorized_keys"',
-                "StrictModes no",
-                "UsePAM no",
-                "PasswordAuthentication no",
-                "KbdInteractiveAuthentication no",
-                "PermitRootLogin prohibit-password",
-                "PrintMotd no",
-                "PrintLastLog no",
                 f"AllowUsers {self.user}",
                 # Else the account's shell reads ~/.bashrc first (pyenv waits there for a lock).
                 f'SetEnv HOME="{self.home}"',
                 f"ForceCommand {shlex.quote(str(self.folder / 'session'))}",
-                *([f"Subsystem sftp {sftp}"] if sftp else []),
+                *openssh.version_lines(self._sshd),
                 "",
             ]
         )
-
-    def _privilege_folder(self, config: Path) -> None:
-        """Make the folder that a booted system would have (root only)."""
-        test = [self._sshd, "-t", "-f", str(config)]
-        for _ in range(2):
-            done = subprocess.run(test, capture_output=True, text=True, timeout=30)
-            missing = re.search(r"Missing privilege separation directory: (\S+)", done.stderr)
-            if not (missing and os.getuid() == 0):
-                break
-            Path(missing.group(1)).mkdir(mode=0o755, parents=True, exist_ok=True)
-        assert done.returncode == 0, done.stderr
-
-    def _make_key(self, path: Path) -> None:
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
-        subprocess.run(command, check=True, timeout=30)
 
     def _words(self) -> str:
         return self.log.read_text("utf-8", "replace")
@@ -292,9 +260,3 @@ def _about(process: psutil.Process, question: Callable[[psutil.Process], bool]) 
         return question(process)
     except psutil.NoSuchProcess:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -10,14 +10,9 @@ import pytest
 
 from jupyter_remote_gpu.errors import LinkError, RemoteGPUError, TransportError
 from jupyter_remote_gpu.pods.command import SSHTarget, parse_ssh
-from tests.support.login import empty_home, free_port, login, refused
+from tests.support.login import free_port, login, refused
 from tests.support.proxy import Proxy
 from tests.support.sshd import Sshd
-
-
-@pytest.fixture(autouse=True)
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_home(tmp_path / "laptop", monkeypatch)
 
 
 class Talker:

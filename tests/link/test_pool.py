@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,7 @@ from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.pods.command import parse_ssh
 from jupyter_remote_gpu.pods.registry import Registry
 from tests.support.linked import Linked, register, run
-from tests.support.login import empty_home
 from tests.support.sshd import Sshd
-
-
-@pytest.fixture(autouse=True)
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_home(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with Sshd(tmp_path / "pod", sys.executable) as sshd:
-        yield sshd
 
 
 async def connected(linked: Linked) -> None:

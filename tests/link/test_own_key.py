@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ from jupyter_remote_gpu.pods.registry import Registry
 from tests.support.sshd import Sshd, can_hide
 
 PATIENCE = 20.0
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with Sshd(tmp_path / "pod", sys.executable) as sshd:
-        yield sshd
 
 
 @pytest.fixture

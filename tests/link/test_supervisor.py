@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,31 +17,9 @@ from jupyter_remote_gpu.errors import (
 from jupyter_remote_gpu.models import PodState
 from tests.support.daemon import until
 from tests.support.linked import Linked, register, run
-from tests.support.login import empty_home, fingerprint
+from tests.support.login import fingerprint
 from tests.support.proxy import Proxy
 from tests.support.sshd import Sshd
-
-
-@pytest.fixture(autouse=True)
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_home(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with Sshd(tmp_path / "pod", sys.executable) as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def proxy(sshd: Sshd) -> Iterator[Proxy]:
-    with Proxy(sshd.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def folder(tmp_path: Path, sshd: Sshd, proxy: Proxy) -> Path:
-    return register(tmp_path / "data", sshd, port=proxy.port)
 
 
 async def connected(linked: Linked) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,32 +12,9 @@ from jupyter_remote_gpu.errors import TransportError
 from jupyter_remote_gpu.link import pulse
 from jupyter_remote_gpu.models import PodState
 from tests.support.daemon import until
-from tests.support.linked import Linked, register, run
-from tests.support.login import empty_home
+from tests.support.linked import Linked, run
 from tests.support.proxy import DOWN, UP, Proxy
 from tests.support.sshd import Sshd
-
-
-@pytest.fixture(autouse=True)
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_home(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with Sshd(tmp_path / "pod", sys.executable) as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def proxy(sshd: Sshd) -> Iterator[Proxy]:
-    with Proxy(sshd.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def folder(tmp_path: Path, sshd: Sshd, proxy: Proxy) -> Path:
-    return register(tmp_path / "data", sshd, port=proxy.port)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from jupyter_remote_gpu.errors import (
     TransportError,
 )
 from jupyter_remote_gpu.pods.command import SSHTarget, parse_ssh
-from tests.support.login import empty_home, fingerprint, free_port, key, login, refused
+from tests.support.login import fingerprint, free_port, key, login, refused
 from tests.support.sshd import Sshd
 
 
@@ -28,11 +28,6 @@ def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     # Refusals are provoked here, and newer servers would shut us out for them.
     with Sshd(tmp_path_factory.mktemp("pod"), config=["MaxAuthTries 3"]) as sshd:
         yield sshd
-
-
-@pytest.fixture(autouse=True)
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_home(tmp_path / "laptop", monkeypatch)
 
 
 # -- host keys
