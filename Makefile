@@ -4,7 +4,9 @@ ENV := scripts/environments.py
 PY := .venv/bin/python
 # What runs on a pod or inside a kernel, where Python may be as old as 3.10.
 ON_PODS := wire errors files models pod client magic
-RUN_PYTEST := $(PY) -m pytest
+# Most tests wait for processes and for time: more of them at once than there are cores.
+JOBS ?= 3
+RUN_PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: help demo test test-long bench lint build environments clean-demo
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ test: environments
 	$(RUN_PYTEST)
 
 test-long: environments
-	$(RUN_PYTEST) -m long
+	$(PY) -m pytest -m long
 
 bench: environments
 	$(PY) -m benchmarks
