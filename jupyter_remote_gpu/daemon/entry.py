@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from ..errors import NotFound, RemoteGPUError
 from ..link.supervisor import PodLink
 from ..models import PodState
 from ..pods.registry import Pod
@@ -13,13 +12,13 @@ ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
 
 
 class PodEntry:
-    """A pod and its link; `changed` is an event that is replaced at each change of state."""
+    """A pod and its link; `removed`: it is not one of this laptop's any more."""
 
     def __init__(self, pod: Pod, link: PodLink) -> None:
         self.pod = pod
         self.name = pod.name
         self.link = link
-        self.changed = asyncio.Event()
+        self.removed = False
 
     @property
     def state(self) -> PodState:
@@ -43,10 +42,17 @@ class PodEntry:
         ------
         NotConnected
             If the pod is disconnected, failed, or waits for the user's word.
+        NotFound
+            If it was removed meanwhile.
+        TransportError
+            If it is still on its way after `timeout` seconds.
         """
-        async with asyncio.timeout(timeout):
-            while self.state is not PodState.CONNECTED:
-                if self.state not in ON_ITS_WAY:
-                    raise not_connected(self.name, self.link.status)
-                await self.changed.wait()
+        try:
+            await self.link.wait_connected(timeout)
+        except RemoteGPUError:
+            if self.removed:
+                raise NotFound(f"Pod {self.name} was removed.") from None
+            if self.state in ON_ITS_WAY:
+                raise
+            raise not_connected(self.name, self.link.status) from None
         return self.link

@@ -123,10 +123,13 @@ class Pods:
                 await keys.remove(entry.link, self.folder, KEY_SECONDS)
             except RemoteGPUError as e:
                 log.warning("our key stays on pod %s: %s", name, e)
-        await entry.link.close()
+        # Disconnected while it is still registered: whoever waits for it is told.
+        await entry.link.disconnect()
+        if entry.removed:
+            raise NotFound(f"Pod {name} was removed already.")
+        entry.removed = True
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
-        entry.changed.set()
         self.registry.remove(name)
         self.bindings.forget_pod(name)
         self._on_change(NOW)
@@ -175,8 +178,6 @@ class Pods:
         if link is not None and name in self._wanted.pods:
             self._wanted.add(name, reached=True)
         self._spread(name, link, status.state, status.reason, status.since)
-        changed, entry.changed = entry.changed, asyncio.Event()
-        changed.set()
         self._on_change(NOW)
 
     def _spread(

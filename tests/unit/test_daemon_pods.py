@@ -1,0 +1,57 @@
+"""What faces ask about pods that never answer; against the real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_remote_gpu.client.aio import Control
+from jupyter_remote_gpu.errors import NotFound
+from tests.support.daemon import PATIENCE, OwnDaemon, own_daemon
+
+OPEN = {"notebook": "/n/a.ipynb", "folder": "/n", "fresh": False}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnDaemon]:
+    with own_daemon(tmp_path, monkeypatch) as own:
+        yield own
+
+
+@pytest.fixture
+def silent() -> Iterator[list[str]]:
+    """The ssh command of a machine that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield ["ssh", "me@127.0.0.1", "-p", str(listener.getsockname()[1])]
+
+
+def test_a_pod_can_be_removed_while_a_cell_waits_for_it(
+    daemon: OwnDaemon, silent: list[str]
+) -> None:
+    async def work() -> None:
+        control = await Control.open(kind="test")
+        try:
+            await control.request("pod.add", name="p", ssh=silent)
+            await control.request("pod.connect", name="p")
+            opening = asyncio.create_task(
+                control.request("kernel.open", pod="p", timeout=PATIENCE, **OPEN)
+            )
+            # Answered in the order in which they were sent: so the opening waits by now.
+            (pod,) = (await control.request("snapshot"))["pods"]
+            assert pod["state"] == "connecting"
+            assert not opening.done()
+            removing = [control.request("pod.remove", name="p", timeout=PATIENCE) for _ in range(2)]
+            answers = await asyncio.gather(*removing, return_exceptions=True)
+            assert {} in answers
+            assert any(isinstance(a, NotFound) for a in answers), answers
+            with pytest.raises(NotFound, match="removed"):
+                await opening
+            assert (await control.request("snapshot"))["pods"] == []
+        finally:
+            await control.close()
+
+    asyncio.run(work())
