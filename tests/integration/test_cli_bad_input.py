@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_link_ports import HTTP, Talker
+from tests.link.test_ports import HTTP, Talker
 from tests.support.command import CLI, cli, refused
 from tests.support.daemon import OwnDaemon, own_daemon
 from tests.support.login import empty_home, free_port, key

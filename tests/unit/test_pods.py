@@ -22,6 +22,13 @@ BAD_NAMES = [
 ]
 
 
+# Always the same: tests that run beside each other must have the same names.
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFDfd+Nl+tvwFqMBKDtZe+dkyn6rXIcmTyHO1u/t+oMl root@pod"
+OTHER_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPGleruyM61u6XMwcFqC84tuxgq9KQm8kegZ0bKwO7Vb root@pod"
+)
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -202,13 +209,13 @@ def test_a_pinned_key_is_one_line_that_openssh_finds_by_the_pods_name(tmp_path: 
         "ssh-ed25519",
         "ssh-ed25519 AAAA",
         "not a key",
-        "pod " + key_line(),
-        "* " + key_line(),
-        "@cert-authority * " + key_line(),
-        'command="x" ' + key_line(),
-        key_line() + "\n" + key_line(),
-        key_line().replace("AAAA", "AAAB", 1),
-        key_line()[:50],
+        "pod " + KEY,
+        "* " + KEY,
+        "@cert-authority * " + KEY,
+        'command="x" ' + KEY,
+        KEY + "\n" + OTHER_KEY,
+        KEY.replace("AAAA", "AAAB", 1),
+        KEY[:50],
     ],
 )
 def test_what_is_no_public_key_is_not_pinned(line: str, tmp_path: Path) -> None:
@@ -221,7 +228,7 @@ def test_what_is_no_public_key_is_not_pinned(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "pod\n", f"other {key_line()}\n", f"@revoked pod {key_line()}", "pod ssh-ed25519 AAAA\n"],
+    ["", "pod\n", f"other {KEY}\n", f"@revoked pod {KEY}", "pod ssh-ed25519 AAAA\n"],
 )
 def test_a_damaged_pin_is_set_aside_and_trusts_nobody(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
