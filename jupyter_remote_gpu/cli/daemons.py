@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..client.paths import data_folder
-from ..client.spawn import connectable
+from ..client.spawn import connectable, end_unreachable, wait_ended
 from ..errors import DaemonError
 from .asking import age, control, print_json, size
 
@@ -22,12 +22,16 @@ _TAIL = 1 << 18
 async def daemon(args: argparse.Namespace) -> int:
     """``daemon [start|stop|status]``; status is 1 when none runs."""
     running = await asyncio.to_thread(connectable)
+    if args.action == "stop" and not running and await asyncio.to_thread(end_unreachable):
+        print("A daemon that could not be reached any more was ended. Kernels on pods run on.")
+        return 0
     if args.action != "start" and not running:
         print("No daemon runs. One is started when it is needed.")
         return 1 if args.action == "status" else 0
     async with control(spawn=args.action == "start") as face:
         if args.action == "stop":
             await face.request("daemon.stop")
+            await asyncio.to_thread(wait_ended)
             print("The daemon ends. Kernels on pods run on; what was wanted is taken up again.")
             return 0
         about: dict[str, Any] = (await face.request("snapshot")).get("daemon") or {}

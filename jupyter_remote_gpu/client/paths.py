@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,10 @@ def data_folder() -> Path:
 
 
 def socket_path(*, make: bool = False) -> Path:
-    """The daemon's socket for this data folder and this machine.
+    """The daemon's socket for this data folder.
+
+    It lies in a folder of this machine, so its name need not tell the machine (whose own
+    name changes when a laptop changes networks).
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def socket_path(*, make: bool = False) -> Path:
     DaemonError
         If the folder belongs to somebody else or others may enter it.
     """
-    key = f"{data_folder()}\n{socket.gethostname()}".encode("utf-8", "surrogateescape")
+    key = os.fsencode(data_folder())
     name = hashlib.sha256(key).hexdigest()[:8] + ".sock"
     for base in (os.environ.get("XDG_RUNTIME_DIR"), "/tmp"):
         # A relative XDG_RUNTIME_DIR is to be ignored, says its specification.
@@ -69,13 +71,12 @@ def check_socket_folder(folder: Path, *, make: bool) -> None:
         _private_folder(folder, parents=False)
 
 
-def recorded_daemon() -> dict[str, Any] | None:
-    """What the last daemon on this machine wrote down: ``pid``, ``socket``, ``python``, ``root``.
+def recorded_daemon() -> dict[str, Any]:
+    """What the last daemon wrote down: ``pid``, ``socket``, ``python``, ``root``.
 
     A face whose ``XDG_RUNTIME_DIR`` differs from the daemon's finds it by this.
     """
-    data = read(data_folder() / "daemon.json")
-    return data if data.get("host") == socket.gethostname() else None
+    return read(data_folder() / "daemon.json")
 
 
 def _private_folder(folder: Path, *, parents: bool) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DaemonError
+from . import lock
 from .paths import check_socket_folder, data_folder, recorded_daemon, socket_path
 
 START_SECONDS = 20.0
@@ -33,9 +34,9 @@ def daemon_socket() -> Path:
     DaemonError
         If the socket's folder is not ours alone.
     """
-    recorded = recorded_daemon()
-    if recorded is not None and isinstance(recorded.get("socket"), str):
-        path = Path(recorded["socket"])
+    recorded = recorded_daemon().get("socket")
+    if isinstance(recorded, str):
+        path = Path(recorded)
         if path.exists():
             check_socket_folder(path.parent, make=False)
             return path
@@ -66,10 +67,38 @@ def start_daemon(timeout: float = START_SECONDS) -> None:
     DaemonError
         If none can be had; the message ends with the last lines of its log.
     """
-    deadline = time.monotonic() + timeout
-    with spawn_lock(deadline):
+    with spawn_lock(time.monotonic() + timeout):
         if not connectable():
-            _spawn(deadline)
+            _end_unreachable()
+            _spawn(time.monotonic() + timeout)
+
+
+def end_unreachable(timeout: float = START_SECONDS) -> bool:
+    """End a daemon whose socket is gone (blocks); whether there was one. Kernels go on.
+
+    Raises
+    ------
+    DaemonError
+        If it does not end, or belongs to another machine that shares the data folder.
+    """
+    with spawn_lock(time.monotonic() + timeout):
+        return not connectable() and _end_unreachable()
+
+
+def wait_ended() -> None:
+    """Wait until a daemon that was told to end has ended (blocks).
+
+    Raises
+    ------
+    DaemonError
+        If it has not after `STOP_SECONDS`.
+    """
+    fd = lock.take(data_folder(), STOP_SECONDS)
+    if fd is None:
+        raise DaemonError(
+            "The daemon was told to end and has not yet: see `jupyter remote-gpu log`."
+        )
+    os.close(fd)
 
 
 def replace_daemon(pid: int, timeout: float = START_SECONDS) -> None:
@@ -80,13 +109,12 @@ def replace_daemon(pid: int, timeout: float = START_SECONDS) -> None:
     DaemonError
         If the older one does not end, or ours does not start.
     """
-    deadline = time.monotonic() + timeout
-    with spawn_lock(deadline):
-        recorded = recorded_daemon()
-        if recorded is None or recorded.get("pid") == pid:
+    with spawn_lock(time.monotonic() + timeout):
+        found = lock.holder(data_folder())
+        if found is not None and found.pid == pid:
             _end(pid)
         if not connectable():
-            _spawn(deadline)
+            _spawn(time.monotonic() + timeout)
 
 
 @contextlib.contextmanager
@@ -120,7 +148,7 @@ def daemon_command() -> tuple[list[str], dict[str, str]]:
     """
     python, root = sys.executable, str(Path(__file__).resolve().parents[2])
     if sys.version_info < (3, 11) or importlib.util.find_spec("asyncssh") is None:
-        recorded = recorded_daemon() or {}
+        recorded = recorded_daemon()
         python, root = str(recorded.get("python", "")), str(recorded.get("root", ""))
         if not os.access(python, os.X_OK):
             raise DaemonError(
@@ -198,19 +226,33 @@ def _read_answer(fd: int, deadline: float) -> bytes:
     return os.read(fd, 64)
 
 
+def _end_unreachable() -> bool:
+    # The user's runtime folder goes at logout, and a temporary one is tidied: its socket with it.
+    found = lock.holder(data_folder())
+    if found is None:
+        return False
+    if found.pid is None:
+        raise DaemonError(
+            f"The folder {data_folder()} is in use by a daemon of another machine or container "
+            f"({found.host}). Stop it there (`jupyter remote-gpu daemon stop`), or set "
+            "JUPYTER_DATA_DIR to a folder of this machine."
+        )
+    _end(found.pid)
+    return True
+
+
 def _end(pid: int) -> None:
-    for sig, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+    for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(pid, sig)
         except ProcessLookupError:
-            return
+            pass  # it has just ended, and so does its hold on the lock
         except PermissionError as e:
             raise DaemonError(f"The older daemon (process {pid}) cannot be ended.") from e
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.01)
+        # Its lock tells: in a container whose first process does not reap, a process that
+        # ended can still be signalled.
+        fd = lock.take(data_folder(), STOP_SECONDS)
+        if fd is not None:
+            os.close(fd)
+            return
     raise DaemonError(f"The older daemon (process {pid}) does not end. End it, then try again.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import _version
+from ..client import lock
 from ..client.paths import data_folder, socket_path
 from ..errors import DaemonError, RemoteGPUError
 from . import logs, settings, store
@@ -146,21 +146,6 @@ def _import() -> None:
     from . import ops, pods  # noqa: F401
 
 
-def take_lock(folder: Path) -> int | None:
-    """Hold the daemon's lock; None when another daemon goes on holding it."""
-    fd = os.open(folder / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(fd)
-                return None
-            time.sleep(0.02)
-
-
 def listen(path: Path) -> socket.socket:
     """A listening socket at `path`; call it only while holding the lock."""
     with contextlib.suppress(FileNotFoundError):
@@ -185,17 +170,20 @@ def main(ready: int | None) -> int:
         print(e, file=sys.stderr)
         return 1
     os.umask(0o077)
-    lock = take_lock(folder)
-    if lock is None:
+    held = lock.take(folder, LOCK_SECONDS)
+    if held is None:
         print("another daemon holds the lock of this data folder", file=sys.stderr)
         return 1
     logs.set_up(folder / "daemon.log")
+    try:
+        lock.say_who(held)
+    except OSError as e:
+        log.error("daemon.lock cannot be written: %s", e.strerror)
     listener = listen(path)
     root = Path(__file__).resolve().parents[2]
     record = {
         "pid": os.getpid(),
         "socket": str(path),
-        "host": socket.gethostname(),
         "python": sys.executable,
         "root": str(root),
     }
@@ -210,5 +198,5 @@ def main(ready: int | None) -> int:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         log.info("ended")
-        os.close(lock)
+        os.close(held)
     return 0

@@ -142,7 +142,7 @@ def test_a_newer_face_replaces_the_daemon_and_an_older_one_is_told(
     newer = copy_with_version(tmp_path / "newer", "99.0.0")
     new = int(answer(daemon.python(ASK, PYTHONPATH=newer)))
     assert new != old
-    assert not psutil.pid_exists(old)
+    until(lambda: not psutil.pid_exists(old), "the older daemon's end")
     face = daemon.python(ASK)
     _, err = face.communicate(timeout=60)
     assert face.returncode != 0
