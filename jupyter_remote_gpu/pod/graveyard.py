@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import NotFound
+from ..errors import NotFound, WireError
 from ..models import Outcome
 from ..wire.frames import FrameDecoder, encode_control
 from ..wire.records import Record, RecordAssembler
 from . import paths
 from .journal import Journal
+from .mending import mend
 from .peers import Peer, reject
+from .processes import end_group
 
 _EXIT_SECONDS = 15.0
 _KEEPER_GONE = "the keeper ended before its kernel (killed, or the pod was restarted)"
@@ -29,47 +30,86 @@ def reap(folder: Path) -> bool:
     Returns
     -------
     bool
-        False when the keeper lives (it holds the lock).
+        False when the keeper lives (it holds the lock), or has not begun yet.
     """
-    lock = paths.FolderLock(folder)
-    if not lock.acquire():
+    journal = _bury(folder)
+    if journal is None:
         return False
-    try:
-        info = files.read(folder / "kernel.json")
-        orphan = paths.is_running(info.get("pid"), info.get("pid_started"))
-        if orphan:
-            _end_group(int(info["pid"]), info.get("pid_started"))
-        if "ended" not in info and (folder / "journal").is_dir():
-            _finish(folder)
-            if isinstance(socket := info.get("socket"), str):
-                paths.remove_sockets(folder, Path(socket).parent)
-            info.update(ended=time.time(), status=None, orphan=orphan)
-            files.dump(folder / "kernel.json", info)
-    finally:
-        lock.release()
+    journal.log.close()
     return True
 
 
-def _end_group(pid: int, started: object) -> None:
-    for number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, number)
-        end = time.monotonic() + patience
-        while paths.is_running(pid, started) and time.monotonic() < end:
-            time.sleep(0.02)
+def _bury(folder: Path) -> Journal | None:
+    """As `reap`; the finished journal. Where the disk takes nothing its end is in memory only."""
+    lock = paths.FolderLock(folder)
+    info = files.read(folder / "kernel.json")
+    if not (info or (folder / "journal").is_dir()) or not lock.acquire():
+        return None
+    try:
+        info = files.read(folder / "kernel.json")  # perhaps another one's doing meanwhile
+        orphan = end_group(info.get("pid"), info.get("pid_started"), info.get("boot"))
+        if "ended" in info:
+            return _opened(folder)
+        journal = _finished(folder)
+        if isinstance(socket := info.get("socket"), str):
+            paths.remove_sockets(folder, Path(socket).parent)
+        info.update(ended=time.time(), status=None, orphan=orphan)
+        try:
+            if journal.log.trouble is None:
+                files.dump(folder / "kernel.json", info)
+        except OSError as e:
+            # Nothing is lost: whoever comes next finishes it again.
+            print(f"{folder / 'kernel.json'}: {e.strerror}", file=sys.stderr)
+        return journal
+    finally:
+        lock.release()
 
 
-def _finish(folder: Path) -> None:
-    """Append what the keeper could not: how it ended, and the end of each open execution."""
-    journal = Journal(folder)
+def _opened(folder: Path) -> Journal:
+    try:
+        return Journal(folder)
+    except ValueError:  # a file that is none of ours
+        mend(folder / "journal")
+        return Journal(folder)
+
+
+def _finished(folder: Path) -> Journal:
+    """The journal, with what the keeper could not say: how it ended, and each open execution."""
+    journal = _opened(folder)
+    try:
+        opened, died = _read(journal)
+    except (WireError, OSError) as e:
+        print(f"{folder / 'journal'}: {e}", file=sys.stderr)
+        journal.log.close()
+        mend(folder / "journal")
+        journal = Journal(folder)
+        opened, died = _read(journal)
+    note: dict[str, Any] = {"code": None, "signal": None, "asked": False, "stderr": _KEEPER_GONE}
+    if not died:
+        journal.note("died", note)
+    for execution, client in opened.items():
+        content = {"execution": execution, "outcome": str(Outcome.DIED), "count": None, **note}
+        journal.note("ended", content, execution=execution, client=client)
+    journal.flush()
+    return journal
+
+
+def _read(journal: Journal) -> tuple[dict[str, str | None], bool]:
+    """The executions that have no end (with their clients), and whether the kernel has one."""
     opened: dict[str, str | None] = {}
     died = False
+    at = 0
     reader = journal.reader(0)
-    decoder, assembler = FrameDecoder(), RecordAssembler()
+    decoder, assembler = FrameDecoder(verify=True), RecordAssembler()
     while data := reader.read():
         for kind, payload in decoder.feed(data):
             record = assembler.feed(kind, payload)
-            if record is None or record.channel != "keeper":
+            if record is None:
+                continue
+            if record.first != at + 1:
+                raise WireError(f"record {at + 1} is missing")
+            at = record.last
+            if record.channel != "keeper":
                 continue
             execution = record.execution
             if record.type == "request" and execution is not None:
@@ -78,21 +118,16 @@ def _finish(folder: Path) -> None:
                 opened.pop(execution, None)
             died = died or record.type == "died"
     reader.close()
-    note: dict[str, Any] = {"code": None, "signal": None, "asked": False, "stderr": _KEEPER_GONE}
-    if not died:
-        journal.note("died", note)
-    for execution, client in opened.items():
-        content = {"execution": execution, "outcome": str(Outcome.DIED), "count": None, **note}
-        journal.note("ended", content, execution=execution, client=client)
-    journal.flush()
-    journal.log.close()
+    if at != journal.last:
+        raise WireError(f"record {at + 1} is missing")
+    return opened, died
 
 
 class _DeadKernel:
     """What a peer can have of a kernel that is gone: its journal."""
 
-    def __init__(self, folder: Path) -> None:
-        self.journal = Journal(folder)
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.journal = journal
         self._info = files.read(folder / "kernel.json")
 
     def greeting(self) -> dict[str, Any]:
@@ -112,12 +147,14 @@ class _DeadKernel:
 def serve(folder: Path, hello: dict[str, Any], source: int, sink: int) -> None:
     """Serve the journal in `folder` on two file descriptors until the other side ends."""
     end = time.monotonic() + _EXIT_SECONDS
-    while not reap(folder):  # the keeper is about to end: its socket is gone already
+    while (
+        journal := _bury(folder)
+    ) is None:  # the keeper is about to end: its socket is gone already
         if time.monotonic() > end:
             os.write(sink, encode_control(_refusal()))
             return
         time.sleep(0.05)
-    peer = Peer(_DeadKernel(folder), source, sink)
+    peer = Peer(_DeadKernel(folder, journal), source, sink)
     peer.take(encode_control(hello))
     while True:
         more = peer.pump()

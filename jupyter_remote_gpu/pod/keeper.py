@@ -26,6 +26,7 @@ from .intake import Intake
 from .journal import Journal
 from .kernel import KernelProcess
 from .peers import Peer
+from .processes import boot, start_time
 
 LINGER_SECONDS = 10.0
 """How long readers may take the rest after the kernel ended (the journal stays readable)."""
@@ -86,9 +87,10 @@ class Keeper:
             "cwd": self.kernel.cwd,
             "binding": self._spec.get("binding") or {},
             "pid": self.kernel.pid,
-            "pid_started": paths.start_time(self.kernel.pid),
+            "pid_started": start_time(self.kernel.pid),
+            "boot": boot(),
             "keeper_pid": os.getpid(),
-            "keeper_started": paths.start_time(os.getpid()),
+            "keeper_started": start_time(os.getpid()),
             "socket": str(self._socket_path),
             "started": time.time(),
         }

@@ -11,6 +11,7 @@ from .. import files
 from ..errors import NotFound
 from ..wire.frames import encode_control
 from . import graveyard, paths
+from .cleaning import ALIVE, ORPHAN, kernels
 
 
 def list_kernels() -> list[dict[str, Any]]:
@@ -19,20 +20,11 @@ def list_kernels() -> list[dict[str, Any]]:
     A kernel whose keeper is gone cannot be reached any more: it is listed as ``orphan``
     this once, and ended.
     """
-    kernels = []
-    for folder in sorted(paths.kernels_folder().iterdir()):
-        info = files.read(folder / "kernel.json")
-        if not info:
-            continue
-        pid, alive = info.get("pid"), False
-        orphan = False
-        if "ended" not in info:
-            alive = paths.is_running(info.get("keeper_pid"), info.get("keeper_started"))
-            if not alive:
-                orphan = paths.is_running(pid, info.get("pid_started"))
-                graveyard.reap(folder)
-                info = files.read(folder / "kernel.json")
-        kernels.append(
+    found = []
+    for folder, info, state in kernels():
+        pid, alive = info.get("pid"), state == ALIVE
+        started = info.get("started")
+        found.append(
             {
                 "id": folder.name,
                 "identity": info.get("identity"),
@@ -40,16 +32,16 @@ def list_kernels() -> list[dict[str, Any]]:
                 "binding": info.get("binding"),
                 "cwd": info.get("cwd"),
                 "alive": alive,
-                "orphan": orphan,
-                "started": info.get("started"),
-                "age": time.time() - float(info.get("started") or time.time()),
+                "orphan": state == ORPHAN,
+                "started": started,
+                "age": time.time() - started if isinstance(started, (int, float)) else None,
                 "ended": info.get("ended"),
                 "status": info.get("status"),
                 "memory": _memory(int(pid)) if alive and isinstance(pid, int) else None,
                 "journal": _size(folder / "journal"),
             }
         )
-    return kernels
+    return found
 
 
 def stop_kernel(kernel: str) -> dict[str, Any]:

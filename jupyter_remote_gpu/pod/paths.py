@@ -1,4 +1,4 @@
-"""Where things lie on the pod, and which of the processes named there still live."""
+"""Where things lie on the pod, and who holds them."""
 
 from __future__ import annotations
 
@@ -97,29 +97,3 @@ class FolderLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def start_time(pid: int) -> str | None:
-    """When process `pid` started, in the system's own unit: tells a reused pid apart.
-
-    Returns
-    -------
-    str or None
-        None if there is no such process. Empty where there is no ``/proc``.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return None
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 0)
-            return ""
-        return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] in "ZX" else fields[19]
-
-
-def is_running(pid: object, started: object) -> bool:
-    """Whether the process that was `pid` when it `started` still runs."""
-    return isinstance(pid, int) and pid > 1 and start_time(pid) == started

@@ -6,14 +6,14 @@ import contextlib
 import json
 import os
 import select
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..errors import PodError
-from . import graveyard, paths
+from . import paths
+from .cleaning import clean
 
 START_SECONDS = 30.0
 
@@ -57,7 +57,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
         binding=spec.get("binding") or {},
     )
     files.dump(folder / "spec.json", kernelspec)
-    _clean()
+    clean()
     python = str(kernelspec.get("python") or argv[0])
     said = _spawn(python, folder)
     if said != "ok":
@@ -150,23 +150,3 @@ def _tail(path: Path) -> str:
         return path.read_text("utf-8", "replace")[-2000:].strip()
     except OSError as e:
         return f"({path}: {e.strerror})"
-
-
-def _clean() -> None:
-    """Reap what dead keepers left; remove journals of kernels that ended long ago."""
-    limit = time.time() - paths.ENDED_DAYS * 86400
-    for folder in paths.kernels_folder().iterdir():
-        info = files.read(folder / "kernel.json")
-        if not info:
-            continue
-        ended = info.get("ended")
-        if ended is None:
-            if not paths.is_running(info.get("keeper_pid"), info.get("keeper_started")):
-                graveyard.reap(folder)
-        elif float(ended) < limit:
-            import shutil
-
-            try:
-                shutil.rmtree(folder)
-            except OSError as e:
-                print(f"{folder} cannot be removed: {e.strerror}", file=sys.stderr)
