@@ -23,26 +23,19 @@ def take_news(record: Record, execution: Execution) -> None:
         execution.died = content
 
 
-async def deliver(
-    pacer: Pacer, record: Record, execution: Execution | None, items: list[Item]
-) -> list[Item]:
-    """Take a record that shows nothing; first comes what stands before it."""
-    if execution is None:
-        return items
+async def deliver(pacer: Pacer, record: Record, execution: Execution, items: list[Item]) -> None:
+    """Take a record that shows nothing; what stands before it is shown first where it matters."""
     kind, channel = record.type, record.channel
     if channel == "keeper" and kind == "running":
         execution.start(record.content)
     elif channel == "keeper" and kind == "ended":
-        content = record.content
-        await pacer.send(items + execution.finish(content))
-        execution.events.put(("ended", content))
-        return []
+        items += execution.finish(record.content)
+        await pacer.flush(items)
+        execution.events.put(("ended", record.content))
     elif channel == "keeper":
         take_news(record, execution)
     elif channel == "shell" and kind == "execute_reply":
         execution.reply = record.content
     elif channel == "stdin" and kind == "input_request":
-        await pacer.send(items)
+        await pacer.flush(items)
         execution.ask(record)
-        return []
-    return items

@@ -14,12 +14,22 @@ from .messages import Message
 from .pacing import Item, Sink
 from .raised import local_counts
 
-__all__ = ["Execution", "Event"]
+__all__ = ["SHOWN", "Event", "Execution"]
 
 Event = tuple[Any, ...]
 """``(kind, …)``: message, stop, input, link, rejected, trouble, ended."""
 
-_HIDDEN = frozenset(("status", "execute_input", "iopub_welcome", "error"))
+SHOWN = frozenset(
+    (
+        "stream",
+        "display_data",
+        "update_display_data",
+        "execute_result",
+        "clear_output",
+        "error",
+    )
+)
+"""The messages that show something. No other one passes, comms apart, which have their own gate."""
 _TAIL = 4000
 
 
@@ -87,6 +97,7 @@ class Execution:
         self._catch_up = catch_up
         self._asked: set[int] = set()
         self._held: Message | None = None
+        self._left_out = False
 
     @property
     def state(self) -> str:
@@ -113,7 +124,7 @@ class Execution:
             if isinstance(remote, int):
                 self._counts[remote] = self.count
             return []
-        if record.type in _HIDDEN and record.type != "error":
+        if record.type not in SHOWN:
             return []
         message = Message.of(record)
         if message.type == "execute_result":
@@ -133,11 +144,11 @@ class Execution:
         if held is None or self.sink is None:
             return []
         self.error_shown = True
-        content = held.parse()
-        trace = content.get("traceback")
+        trace = held.parse().get("traceback")
         if isinstance(trace, list):
-            content["traceback"] = [local_counts(str(line), self._counts) for line in trace]
-        return [(self.sink, held.with_content(content))]
+            lines = [local_counts(str(line), self._counts) for line in trace]
+            held = held.with_content({**held.parse(), "traceback": lines})
+        return [(self.sink, held)]
 
     def finish(self, content: Mapping[str, Any]) -> list[Item]:
         """Take the keeper's `ended`; what is still to be shown before it."""
@@ -181,6 +192,12 @@ class Execution:
         """The question of record `number` was answered, by whomever."""
         if self.questions.pop(number, None) is not None and self.withdraw is not None:
             self.withdraw(number)
+
+    def leave_out(self, why: Exception) -> None:
+        """A message could not be taken; that is told once, or a broken pod would fill the cell."""
+        if not self._left_out:
+            self._left_out = True
+            self.events.put(("trouble", f"A message of this cell is left out: {why}"))
 
     def let_go(self) -> None:
         """Nobody looks any more: outputs are kept in the log only."""

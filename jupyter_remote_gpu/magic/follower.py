@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from concurrent.futures import Future
 from typing import Any
 
 from ..client.aio import Channel
 from ..client.threaded import ThreadedChannel
-from ..errors import WireError, error_from_json
+from ..errors import error_from_json
 from ..wire.compact import trim
 from ..wire.records import Record
 from .delivery import COMMS, deliver, take_news
@@ -18,6 +19,8 @@ from .messages import Message
 from .pacing import Item
 
 __all__ = ["Follower"]
+
+log = logging.getLogger(__name__)
 
 
 class Follower:
@@ -73,10 +76,11 @@ class Follower:
                 elif record.channel == "iopub":
                     items += execution.take(record)
                 else:
-                    items = await deliver(pacer, record, execution, items)
-            except WireError as e:
-                execution.events.put(("trouble", str(e)))
-        await pacer.send(items)
+                    await deliver(pacer, record, execution, items)
+            except Exception as e:  # one odd record costs no other one
+                log.warning("record %d of kernel %s", whole.last, self._remote.id, exc_info=True)
+                execution.leave_out(e)
+        await pacer.flush(items)
         execution.due_questions(self._seen)
         self._tell_link()
 

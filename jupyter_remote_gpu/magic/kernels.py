@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,13 +10,13 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ..client.threaded import Face, ThreadedChannel
-from ..errors import RemoteGPUError, WireError, error_from_json
+from ..errors import RemoteGPUError, error_from_json
 from ..models import Outcome, PodState
 from ..wire.compact import closed_comms, trim
 from ..wire.records import Record
 from .comms import CommHub
 from .delivery import COMMS, deliver, take_news
-from .execution import Execution
+from .execution import SHOWN, Execution
 from .messages import Message
 from .pacing import Item, Pacer
 from .sink import KernelSink, running_kernel
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .follower import Follower
 
 __all__ = ["DOWN", "RemoteKernel"]
+
+log = logging.getLogger(__name__)
 
 DOWN = frozenset((str(PodState.DISCONNECTED), str(PodState.FAILED), str(PodState.HOST_KEY)))
 """States of a pod in which nothing is waited for."""
@@ -54,6 +57,7 @@ class RemoteKernel:
         self.seen = int(opened["last"])
         self.counts: OrderedDict[int, int] = OrderedDict()
         self.executions: OrderedDict[str, Execution] = OrderedDict()
+        self._executions_lock = threading.Lock()
         self.followers: dict[str, Follower] = {}
         self.link: dict[str, Any] = {}
         self.died: dict[str, Any] | None = None
@@ -74,10 +78,11 @@ class RemoteKernel:
 
     def add(self, execution: Execution) -> None:
         """Take up an execution; before it is submitted, so that nothing of it is missed."""
-        self.executions[execution.id] = execution
-        for id in list(self.executions)[:-_KEPT]:
-            if self.executions[id].outcome is not None:
-                del self.executions[id]
+        with self._executions_lock:
+            self.executions[execution.id] = execution
+            for id in list(self.executions)[:-_KEPT]:
+                if self.executions[id].outcome is not None:
+                    del self.executions[id]
 
     def interrupt(self, execution: str | None, done: Callable[[bool], None] | None = None) -> None:
         """Interrupt one execution (None: whatever runs); `done` hears whether it ran."""
@@ -101,11 +106,14 @@ class RemoteKernel:
             try:
                 if (rest := trim(record, self.seen)) is not None:
                     items += self._closed(record, rest)
-                    items = await self._take(rest, items)
-            except WireError as e:  # one unreadable record costs no other one
-                self._tell(("trouble", str(e)))
+                    await self._take(rest, items)
+            except Exception as e:  # one odd record costs no other one
+                log.warning("record %d of kernel %s", record.last, self.id, exc_info=True)
+                owner = self.executions.get(record.execution or "")
+                for execution in [owner] if owner is not None else self._waiting():
+                    execution.leave_out(e)
             self.seen = max(self.seen, record.last)
-        await self.pacer.send(items)
+        await self.pacer.flush(items)
         for execution in self._waiting():
             execution.due_questions(self.seen)
 
@@ -115,8 +123,10 @@ class RemoteKernel:
         if kind == "link":
             self.link = message
             self._tell(("link", message))
-        elif kind == "ack" and message.get("execution") in self.executions:
-            self.executions[message["execution"]].accept(message.get("record"))
+        elif kind == "ack":
+            execution = self.executions.get(str(message.get("execution")))
+            if execution is not None:
+                execution.accept(message.get("record"))
         elif kind == "rejected":
             error = error_from_json(message.get("error"))
             self._tell(("rejected", message.get("number"), error))
@@ -140,13 +150,14 @@ class RemoteKernel:
         return execution.accepted.wait(ACCEPT_SECONDS)
 
     def _waiting(self) -> list[Execution]:
-        return [e for e in self.executions.values() if e.outcome is None]
+        with self._executions_lock:
+            return [e for e in self.executions.values() if e.outcome is None]
 
     def _tell(self, event: tuple[Any, ...]) -> None:
         for execution in self._waiting():
             execution.events.put(event)
 
-    async def _take(self, record: Record, items: list[Item]) -> list[Item]:
+    async def _take(self, record: Record, items: list[Item]) -> None:
         """Add what `record` shows to `items`, or send them and tell whoever waits for it."""
         execution = self.executions.get(record.execution or "")
         if record.channel == "iopub":
@@ -157,16 +168,15 @@ class RemoteKernel:
                 items += execution.take(record)
             else:
                 items += self._callback(record)
-            return items
-        if record.channel == "keeper" and record.execution is None:
+        elif record.channel == "keeper" and record.execution is None:
             for each in self._waiting():
                 take_news(record, each)
             if record.type == "died":
-                await self.pacer.send(items)
-                self._end(record)
-                return []
-            return items
-        return await deliver(self.pacer, record, execution, items)
+                self.died = record.content
+                await self.pacer.flush(items)
+                self._end()
+        elif execution is not None:
+            await deliver(self.pacer, record, execution, items)
 
     def _closed(self, record: Record, rest: Record) -> list[Item]:
         """Outputs whose capture began before our cursor and ended in what was superseded."""
@@ -195,7 +205,7 @@ class RemoteKernel:
 
     def _callback(self, record: Record) -> list[Item]:
         """What a widget's callback prints, outside of any cell."""
-        if self.hub is None or record.type in ("status", "execute_input", "iopub_welcome"):
+        if self.hub is None or record.type not in SHOWN:
             return []
         parent = self.hub.parent_of(record.parts[1])
         if parent is None:
@@ -208,7 +218,6 @@ class RemoteKernel:
             self.broken = error
             self._tell(("broken", error))
 
-    def _end(self, record: Record) -> None:
-        self.died = record.content
+    def _end(self) -> None:
         if self.hub is not None:
             self.hub.close_all(tell=True)

@@ -23,9 +23,13 @@ def dump(value: Any) -> bytes:
 
 
 def load(data: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in `data`; `WireError` naming `what` if it is none."""
+    """The JSON object in `data`; `WireError` naming `what` if it is none.
+
+    Bytes that are no UTF-8 (a printed file name may have such) are read as every reader
+    of Jupyter messages reads them.
+    """
     try:
-        value = json.loads(data)
+        value = json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as e:
         raise WireError(f"{what} is not JSON") from e
     if not isinstance(value, dict):
@@ -41,33 +45,52 @@ class Message:
     ----------
     type : str
         The msg_type.
-    header, metadata, content : bytes
+    header : dict
+        Sent as it was read, and not as it was written: of a key that is written twice
+        each reader would take the one that it likes.
+    metadata, content : bytes
         JSON as the remote kernel sent it.
     """
 
     type: str
-    header: bytes
+    header: dict[str, Any]
     metadata: bytes
     content: bytes
     buffers: list[bytes] = field(default_factory=list)
+    _parsed: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, record: Record) -> Message:
-        """The message that `record` carries.
+        """The message that `record` carries; all of it can be read by whoever shows it.
 
         Raises
         ------
         WireError
-            If it has fewer than the four parts that every message has.
+            If a part is missing or unreadable, or its own header calls it something else
+            than the record does: what passes is decided by the record's type.
         """
         if len(record.parts) < 4:
             raise WireError(f"record {record.first} is not a whole kernel message")
-        header, _, metadata, content, *buffers = record.parts
-        return cls(record.type, header, metadata, content, buffers)
+        head, _, metadata, content, *buffers = record.parts
+        header = load(head, f"the header of record {record.first}")
+        if header.get("msg_type") != record.type:
+            kind = str(header.get("msg_type"))
+            raise WireError(f"record {record.first} says {record.type} and holds {kind:.40}")
+        if metadata != b"{}":
+            load(metadata, f"the metadata of record {record.first}")
+        message = cls(record.type, header, metadata, content, buffers)
+        parsed = message.parse()
+        if record.type == "stream" and not (
+            parsed.get("name") in ("stdout", "stderr") and isinstance(parsed.get("text"), str)
+        ):
+            raise WireError(f"record {record.first} is a stream without name or text")
+        return message
 
     def parse(self) -> dict[str, Any]:
-        """The content, decoded."""
-        return load(self.content, f"the content of a {self.type} message")
+        """The content, decoded; not to be changed."""
+        if self._parsed is None:
+            self._parsed = load(self.content, f"the content of a {self.type} message")
+        return self._parsed
 
     def with_content(self, content: dict[str, Any] | bytes, suffix: str = "") -> Message:
         """The same message with other content; `suffix` makes its msg_id another one.
@@ -78,9 +101,7 @@ class Message:
         body = content if isinstance(content, bytes) else dump(content)
         header = self.header
         if suffix:
-            parsed = load(header, "a message header")
-            parsed["msg_id"] = f"{parsed.get('msg_id', '')}{suffix}"
-            header = dump(parsed)
+            header = {**header, "msg_id": f"{header.get('msg_id', '')}{suffix}"}
         return Message(self.type, header, self.metadata, body, self.buffers)
 
 
@@ -105,4 +126,4 @@ def new_message(
         "date": datetime.now(timezone.utc).isoformat(),
         "version": "5.3",
     }
-    return Message(kind, dump(header), dump(metadata or {}), dump(content), buffers or [])
+    return Message(kind, header, dump(metadata or {}), dump(content), buffers or [])

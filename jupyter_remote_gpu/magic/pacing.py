@@ -8,6 +8,7 @@ Both limits are kept here, for the process as a whole; a sparse flow is never de
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -16,6 +17,8 @@ from .messages import Message, dump
 
 __all__ = ["Bucket", "Pacer", "Sink", "drop_superseded", "merge_streams"]
 
+log = logging.getLogger(__name__)
+
 MAX_TEXT = 256 * 1024
 """Most bytes of content that one stream message has."""
 
@@ -23,7 +26,7 @@ MAX_TEXT = 256 * 1024
 # together must still be below 3,000 messages and 3 MB: here j may be 0.9 s and 0.7 s.
 MESSAGES_PER_SECOND, MESSAGE_BURST = 660.0, 400.0
 BYTES_PER_SECOND, BYTE_BURST = 700_000.0, 400_000.0
-_ENVELOPE = 1_500  # signature, delimiter, topic and the *local* parent header
+_ENVELOPE = 1_800  # signature, delimiter, topic, header and the *local* parent header
 
 
 class Sink(Protocol):
@@ -76,7 +79,7 @@ class Bucket:
 def _cost(message: Message) -> int:
     if message.type != "stream":
         return 0  # a Jupyter Server counts the bytes of streams only
-    return len(message.content) + len(message.header) + len(message.metadata) + _ENVELOPE
+    return len(message.content) + len(message.metadata) + _ENVELOPE
 
 
 def _pieces(name: str, text: str) -> Iterable[bytes]:
@@ -152,8 +155,17 @@ class Pacer:
         self._messages = Bucket(MESSAGES_PER_SECOND, MESSAGE_BURST, clock)
         self._bytes = Bucket(BYTES_PER_SECOND, BYTE_BURST, clock)
 
+    async def flush(self, items: list[Item]) -> None:
+        """`send` the items and empty the list, so that none of them is sent twice."""
+        ready = items[:]
+        items.clear()
+        await self.send(ready)
+
     async def send(self, items: Sequence[Item]) -> None:
-        """Merge `items`, then show them in order, waiting where the limits ask for it."""
+        """Merge `items`, then show them in order, waiting where the limits ask for it.
+
+        A message that its sink cannot show costs no other one.
+        """
         if len(items) > 1 or (items and len(items[0][1].content) > MAX_TEXT):
             items = merge_streams(items)
             if len(items) > self._messages.tokens:
@@ -163,4 +175,7 @@ class Pacer:
                 wait = max(self._messages.take(1), self._bytes.take(_cost(message)))
                 if wait > 0:
                     await asyncio.sleep(wait)
-            sink.emit(message)
+            try:
+                sink.emit(message)
+            except Exception:
+                log.exception("a %s message could not be shown", message.type)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .messages import Message, new_message
+from .messages import Message, dump, new_message
 
 __all__ = ["KernelSink", "PythonSink", "choose_sink", "running_kernel", "show_here"]
 
@@ -49,7 +49,7 @@ class KernelSink:
         """Send it. Safe from any thread."""
         if self._suffix:
             message = message.with_content(message.content, self._suffix)
-        frames = [message.header, self.parent, message.metadata, message.content]
+        frames = [dump(message.header), self.parent, message.metadata, message.content]
         signature = self._kernel.session.sign(frames)
         self._kernel.iopub_thread.send_multipart(
             [_topic(message), _DELIMITER, signature, *frames, *message.buffers]

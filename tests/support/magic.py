@@ -25,7 +25,7 @@ LOCAL_MSG_ID = "local-cell-1"
 def message(kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> Message:
     """A message of the remote kernel."""
     header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": "remote", "version": "5.3"}
-    return Message(kind, dump(header), b"{}", dump(content), buffers or [])
+    return Message(kind, header, b"{}", dump(content), buffers or [])
 
 
 def stream(text: str, name: str = "stdout") -> Message:
@@ -52,7 +52,7 @@ class Log:
         m = message(kind, content, buffers)
         head = {"channel": channel, "type": kind, "execution": execution, "class": "durable"}
         parent_header = dump({"msg_id": parent, "session": "remote"})
-        parts = [m.header, parent_header, m.metadata, m.content, *m.buffers]
+        parts = [dump(m.header), parent_header, m.metadata, m.content, *m.buffers]
         return Record(self.last, self.last, head, parts)
 
     def keeper(self, kind: str, execution: str | None = None, **content: Any) -> Record:
@@ -73,8 +73,12 @@ class FakeKernel:
         self.iopub_thread = SimpleNamespace(send_multipart=self.sent.append)
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.prompts: list[tuple[str, bool]] = []
+        self.control: dict[str, Any] = {}
+        self._shutdown_message: dict[str, Any] | None = None
 
-    def get_parent(self) -> dict[str, Any]:
+    def get_parent(self, channel: str = "shell") -> dict[str, Any]:
+        if channel == "control":
+            return self.control
         return {"header": {"msg_id": LOCAL_MSG_ID, "session": "lab"}}
 
     def received(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from jupyter_remote_gpu.magic import raised
 from jupyter_remote_gpu.magic.messages import Message
 from jupyter_remote_gpu.magic.raised import RemoteError, RemoteInterrupt, remote_error
 from jupyter_remote_gpu.magic.sink import KernelSink
+from jupyter_remote_gpu.wire.records import Record
 from tests.support.magic import LOCAL_MSG_ID, FakeKernel, ListSink, Setup, stream
 
 E = "e" * 32
@@ -28,13 +29,17 @@ def sink_of(setup: Setup) -> KernelSink:
     return KernelSink(setup.kernel, setup.kernel.get_parent()["header"])
 
 
+def printed(setup: Setup, text: str) -> Record:
+    return setup.log.iopub("stream", {"name": "stdout", "text": text}, E)
+
+
 def test_a_message_goes_on_byte_for_byte_under_the_local_parent() -> None:
     kernel = FakeKernel()
-    message = Message("display_data", b'{"msg_id" :"r1","msg_type":"display_data"}', b'{"a" : 1}',
+    message = Message("display_data", {"msg_id": "r1", "msg_type": "display_data"}, b'{"a" : 1}',
                       b'{"data" : {}}', [b"\x00buffer"])  # fmt: skip
     KernelSink(kernel, {"msg_id": LOCAL_MSG_ID}).emit(message)
     [frames] = kernel.sent
-    assert frames[3] == message.header
+    assert json.loads(frames[3]) == message.header
     assert json.loads(frames[4]) == {"msg_id": LOCAL_MSG_ID}
     assert frames[5:] == [message.metadata, message.content, b"\x00buffer"]
     [read] = kernel.received()
@@ -194,15 +199,90 @@ def test_a_traceback_is_not_shown_twice() -> None:
 
 
 def test_an_unreadable_record_costs_no_other_one() -> None:
+    for kind, part in (("execute_result", 3), ("stream", 3), ("display_data", 2), ("stream", 0)):
+        setup = Setup()
+        execution = setup.execution()
+        execution.sink = sink_of(setup)
+        before = printed(setup, "a")
+        broken = setup.log.iopub(kind, {"name": "stdout", "text": "-"}, E)
+        broken.parts[part] = b"not JSON"
+        setup.feed(before, broken, printed(setup, "b"), setup.log.ended(E))
+        assert shown(setup) == [("stream", {"name": "stdout", "text": "ab"})]
+        (kind, why), ended = execution.events.get_nowait(), execution.events.get_nowait()
+        assert (kind, ended[0]) == ("trouble", "ended")
+        assert "not JSON" in why
+
+
+def test_an_unreadable_question_doubles_nothing() -> None:
     setup = Setup()
     execution = setup.execution()
     sink = ListSink()
     execution.sink = sink
-    before = setup.log.iopub("stream", {"name": "stdout", "text": "a"}, E)
-    broken = setup.log.iopub("execute_result", {}, E)
+    before = printed(setup, "once")
+    broken = setup.log.iopub("input_request", {}, E, channel="stdin")
     broken.parts[3] = b"not JSON"
-    setup.feed(before, broken, setup.log.iopub("stream", {"name": "stdout", "text": "b"}, E))
-    assert sink.text == "ab"
-    kind, text = execution.events.get_nowait()
-    assert kind == "trouble"
-    assert "not JSON" in text
+    setup.feed(before, broken)
+    assert sink.text == "once"
+
+
+def test_what_a_sink_cannot_show_costs_no_other_message() -> None:
+    setup = Setup()
+    execution = setup.execution()
+    shown: list[str] = []
+
+    def emit(message: Message) -> None:
+        if message.type == "display_data":
+            raise RuntimeError("no")
+        shown.append(message.parse()["text"])
+
+    execution.sink = SimpleNamespace(paced=True, emit=emit)
+    before, picture = printed(setup, "a"), setup.log.iopub("display_data", {"data": {}}, E)
+    setup.feed(before, picture, printed(setup, "b"))
+    assert shown == ["a", "b"]
+
+
+def test_text_that_is_no_utf8_is_shown_as_by_a_local_kernel() -> None:
+    """`print("\\udcff")`: ipykernel sends the byte as it is, readers put a mark in its place."""
+    setup = Setup()
+    execution = setup.execution()
+    execution.sink = sink_of(setup)
+    records = [printed(setup, "x") for _ in range(2)]
+    for record in records:
+        record.parts[3] = b'{"name":"stdout","text":"\xff\\n"}'
+    setup.feed(*records)
+    assert shown(setup) == [("stream", {"name": "stdout", "text": "\ufffd\n\ufffd\n"})]
+
+
+EVIL = {"comm_id": "d" * 32, "target_name": "evil", "data": {}}
+
+
+@pytest.mark.parametrize("execution", [E, None])
+@pytest.mark.parametrize("disguise", ["stream", "display_data", "comm_msg"])
+def test_the_type_that_is_judged_is_the_type_that_is_sent(
+    execution: str | None, disguise: str
+) -> None:
+    """A pod that says one thing in the record and another in the message gets nothing through."""
+    for header in (
+        b'{"msg_id":"1","msg_type":"comm_open"}',
+        b'{"msg_type":"comm_open","msg_id":"1","msg_type":"%s"}' % disguise.encode(),
+    ):
+        setup = Setup()
+        setup.execution().sink = sink_of(setup)
+        assert setup.remote.hub is not None
+        setup.remote.hub.parent_of = lambda _: {"msg_id": "front end's"}  # type: ignore[method-assign]
+        record = setup.log.iopub(disguise, {**EVIL, "name": "stdout", "text": "x"}, execution)
+        record.parts[0] = header
+        setup.feed(record)
+        assert setup.kernel is not None
+        assert all(b"comm_open" not in frames[3] for frames in setup.kernel.sent)
+
+
+@pytest.mark.parametrize("execution", [E, None])
+@pytest.mark.parametrize("kind", ["shutdown_reply", "input_request", "execute_reply", "odd", "é"])
+def test_only_what_shows_something_passes(execution: str | None, kind: str) -> None:
+    setup = Setup()
+    setup.execution().sink = sink_of(setup)
+    assert setup.remote.hub is not None
+    setup.remote.hub.parent_of = lambda _: {"msg_id": "front end's"}  # type: ignore[method-assign]
+    setup.feed(setup.log.iopub(kind, {"name": "stdout", "text": "x"}, execution))
+    assert shown(setup) == []
