@@ -9,7 +9,7 @@ from typing import Any
 
 from .sink import running_kernel
 
-__all__ = ["cell_count", "cell_request", "folder", "local_kernel", "notebook"]
+__all__ = ["cell_count", "cell_request", "folder", "local_kernel", "notebook", "shutting_down"]
 
 
 def notebook() -> str | None:
@@ -56,3 +56,14 @@ def cell_request(shell: Any) -> dict[str, Any]:
         return {}
     parent = kernel.get_parent()
     return parent if isinstance(parent, dict) else {}
+
+
+def shutting_down(shell: Any) -> bool:
+    """Whether the local kernel was told to end (restart, shut down, Jupyter's own end)."""
+    kernel = running_kernel(shell)
+    if kernel is None:
+        return False
+    # The request is seen while it is worked on, the message from then on to the end.
+    request = kernel.get_parent("control") or {}
+    kind = (request.get("header") or {}).get("msg_type")
+    return kind == "shutdown_request" or kernel._shutdown_message is not None

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import NotConnected, RemoteGPUError
 from ..models import Outcome, PodState
+from . import place
 from .execution import Event, Execution
 from .inputs import Asker, Withdrawn
 from .kernels import DOWN, RemoteKernel
@@ -23,6 +24,8 @@ __all__ = ["Runner"]
 
 QUIET_SECONDS = 1.0
 """How long the link may be down before the cell says so: a hiccup leaves no trace."""
+STOP_SECONDS = 0.4
+"""How long a Stop waits for the word that the local kernel is about to end."""
 
 
 class Runner:
@@ -45,12 +48,13 @@ class Runner:
         self._channel = channel if channel is not None else remote.channel
         self._asker = Asker(shell)
         execution.withdraw = self._asker.withdraw
-        self._stops = 0
+        self._pressed = self._stops = 0
+        self._passed_on = False
         self._link = str(remote.link.get("state") or "")
         self._notice_id = f"jrg-{uuid.uuid4().hex}"
         self._noticed = False
         self._noticing = False
-        self._due: tuple[float, str] | None = None
+        self._due: dict[str, tuple[float, Callable[[], None]]] = {}
 
     def wait(self, submit: Callable[[], int] | None = None) -> None:
         """Hand the cell over with `submit`, then wait until it has ended.
@@ -80,15 +84,25 @@ class Runner:
         self._finish()
 
     def _next(self) -> Event:
-        """The next event; meanwhile what is due is said."""
-        while self._due is not None:
-            at, text = self._due
+        """The next event; a Stop goes ahead of what is to be shown, and so does what is due."""
+        while True:
+            if self._stops < self._pressed:
+                return ("stop",)
+            if not self._due:
+                return self._execution.events.get()
+            name = min(self._due, key=lambda n: self._due[n][0])
+            at, act = self._due[name]
+            if (left := at - time.monotonic()) <= 0:
+                del self._due[name]
+                act()
+                continue
             try:
-                return self._execution.events.get(timeout=max(0.0, at - time.monotonic()))
+                return self._execution.events.get(timeout=left)
             except queue.Empty:
-                self._due = None
-                self._say(text)
-        return self._execution.events.get()
+                continue
+
+    def _later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        self._due[name] = time.monotonic() + seconds, act
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -99,7 +113,8 @@ class Runner:
 
         def handle(*_: Any) -> None:
             if not self._asker.on_signal():
-                self._execution.events.put(("stop",))
+                self._pressed += 1
+                self._execution.events.put(("wake",))
 
         before = signal.signal(signal.SIGINT, handle)
         try:
@@ -112,10 +127,28 @@ class Runner:
     def _on_message(self, message: Any) -> None:
         show_here(self._shell, message)
 
+    def _on_wake(self) -> None:
+        """Nothing: `_next` has seen why."""
+
     def _on_stop(self) -> None:
         self._stops += 1
+        self._pressed = max(self._pressed, self._stops)
+        if self._stops == 1 and running_kernel(self._shell) is not None:
+            # Who restarts a kernel, or ends it, interrupts it first: that is not the user's
+            # Stop, and hours of work on the pod must not end with the notebook's kernel.
+            self._later("stop", STOP_SECONDS, self._pass_on)
+            return
+        self._due.pop("stop", None)
+        if not self._passed_on:
+            self._pass_on()
         if self._stops > 1:
             raise self._give_back("Control is back.")
+
+    def _pass_on(self) -> None:
+        """Interrupt the remote cell, unless it is only the local kernel that ends."""
+        if place.shutting_down(self._shell):
+            raise self._give_back("The notebook's own kernel ends.")
+        self._passed_on = True
         self._remote.interrupt(self._execution.id)
         if self._link and self._link != PodState.CONNECTED:
             self._say(
@@ -173,18 +206,18 @@ class Runner:
     def _say_link(self, message: dict[str, Any]) -> None:
         if self._link == PodState.CONNECTED or not self._link:
             self._say("")
-        elif not self._noticing and self._due is None:
+        elif not self._noticing and "link" not in self._due:
             reason = str(message.get("reason") or "").rstrip(". ")
             why = f" ({reason})" if reason else ""
             text = (
                 f"The link to {self._remote.pod} is down{why}: reconnecting. What runs there "
                 "runs on; this cell waits."
             )
-            self._due = time.monotonic() + QUIET_SECONDS, text
+            self._later("link", QUIET_SECONDS, lambda: self._say(text))
 
     def _say(self, text: str) -> None:
         """Show a sentence in the cell, or take it away with an empty one."""
-        self._due = None
+        self._due.pop("link", None)
         if not text and not self._noticing:
             return
         self._noticing = bool(text)

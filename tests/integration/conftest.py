@@ -1,15 +1,17 @@
-"""Fixtures of the tests that need a pod's Python but no ssh."""
+"""Fixtures of the tests that need a pod's Python, with ssh and without."""
 
 from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.bench import Bench, open_bench
 from tests.support.keeper import PATIENCE, Bridge, PodCommands
 
 
@@ -33,3 +35,9 @@ def kernel(commands: PodCommands) -> Iterator[Bridge]:
     yield bridge
     if not bridge.ended:
         bridge.close()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, pod_python: str) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="jrg-") as short:  # sockets have short paths only
+        yield from open_bench(Path(short), tmp_path_factory.mktemp("notebooks"), pod_python)

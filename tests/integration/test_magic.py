@@ -3,56 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.daemon import OwnDaemon
-from tests.support.notebook import Cell, LocalKernel
-from tests.support.proxy import Proxy
-from tests.support.sshd import Sshd
-
-
-@dataclass
-class Bench:
-    """A pod called demo behind a proxy, a daemon of its own, and one notebook."""
-
-    kernel: LocalKernel
-    proxy: Proxy
-    daemon: OwnDaemon
-
-    def gpu(self, code: str, **more: Any) -> Cell:
-        return self.kernel.run(f"%%gpu\n{code}", **more)
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, pod_python: str) -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory(prefix="jrg-") as short:  # sockets have short paths only
-        yield from _bench(Path(short), tmp_path_factory.mktemp("notebooks"), pod_python)
-
-
-def _bench(home: Path, folder: Path, pod_python: str) -> Iterator[Bench]:
-    daemon = OwnDaemon(home)
-    with Sshd(home / "pod", pod_python) as sshd, Proxy(sshd.port) as proxy:
-        kernel = LocalKernel({**os.environ, **daemon.env}, folder)
-        try:
-            face = "get_ipython()._jupyter_remote_gpu[0].face"
-            add = f"{face}.request('pod.add', name='demo', ssh={sshd.words(proxy.port)!r})"
-            pin = f"{face}.request('pod.pin', name='demo', key={sshd.host_key_line!r})"
-            done = kernel.run(f"{add}; {pin}")
-            assert done.reply["status"] == "ok", done
-            connected = kernel.run("%gpu connect demo")
-            assert connected.reply["status"] == "ok", connected
-            yield Bench(kernel, proxy, daemon)
-        finally:
-            kernel.close()
-            daemon.close()
-
+from tests.support.bench import Bench
+from tests.support.notebook import Cell
 
 MIXED = """
 import sys

@@ -79,16 +79,8 @@ class Notebook:
 
     async def run(self, code: str, *, on: On | None = None, patience: float = PATIENCE) -> Any:
         """Run a cell to its end; its outputs by nbclient's rules, and its ``reply``."""
-        msg_id, index = uuid.uuid4().hex, len(self.fold.nb.cells)
-        self.fold.nb.cells.append(v4.new_code_cell(code))
-        self.fold.clear_before_next_output = False  # as nbclient begins a cell
-        self._cells[msg_id], self._idle[msg_id] = index, asyncio.Event()
-        self._replies[msg_id] = asyncio.get_running_loop().create_future()
-        if on is not None:
-            self._on[msg_id] = on
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
-        self._send("execute_request", content | {"allow_stdin": False}, msg_id=msg_id)
-        cell = self.fold.nb.cells[index]
+        msg_id = self.begin(code, on)
+        cell = self.fold.nb.cells[self._cells[msg_id]]
         ended = asyncio.create_task(self._ended(msg_id))
         await asyncio.wait((ended, self._reading), timeout=patience, return_when="FIRST_COMPLETED")
         if not ended.done():
@@ -105,6 +97,19 @@ class Notebook:
     async def _ended(self, msg_id: str) -> dict[str, Any]:
         await self._idle[msg_id].wait()
         return await self._replies[msg_id]
+
+    def begin(self, code: str, on: On | None = None) -> str:
+        """Send a cell and do not wait for it; its msg_id."""
+        msg_id, index = uuid.uuid4().hex, len(self.fold.nb.cells)
+        self.fold.nb.cells.append(v4.new_code_cell(code))
+        self.fold.clear_before_next_output = False  # as nbclient begins a cell
+        self._cells[msg_id], self._idle[msg_id] = index, asyncio.Event()
+        self._replies[msg_id] = asyncio.get_running_loop().create_future()
+        if on is not None:
+            self._on[msg_id] = on
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+        self._send("execute_request", content | {"allow_stdin": False}, msg_id=msg_id)
+        return msg_id
 
     async def ok(self, code: str, **more: Any) -> Any:
         """`run`, for a cell that must not fail."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from tests.server.conftest import Laptop
-from tests.server.frontend import Notebook
+from tests.server.frontend import PATIENCE, Notebook
 from tests.server.same import shown
 from tests.support.daemon import until
 
@@ -79,6 +79,31 @@ def test_another_notebook_has_another_kernel_which_outlives_its_local_one(laptop
             assert "joined the kernel of" in again.text(cell, "stderr")
             assert cell.outputs[-1].data["text/plain"] == "'two.ipynb!'"
         assert await asyncio.to_thread(_alive, laptop) - before == opened
+
+    asyncio.run(main())
+
+
+LONG = """\
+import pathlib, time
+home = pathlib.Path.home()
+(home / "begun").touch()
+while not (home / "go").exists(): time.sleep(0.01)
+print("to the end", flush=True)
+"""
+
+
+def test_restarted_in_mid_cell_the_remote_cell_runs_on(laptop: Laptop) -> None:
+    home = laptop.place.sshd.home
+
+    async def main() -> None:
+        async with laptop.notebook("mid.ipynb") as notebook:
+            await _open(notebook)
+            notebook.begin(f"%%gpu\n{LONG}")
+            await asyncio.to_thread(until, (home / "begun").exists, "its begin", PATIENCE)
+            await notebook.restart()
+            await _open(notebook)
+            (home / "go").touch()
+            assert notebook.text(await notebook.ok("%gpu attach")) == "to the end\n"
 
     asyncio.run(main())
 

@@ -57,16 +57,19 @@ class LocalKernel:
     """
 
     def __init__(self, env: dict[str, str], folder: Path, path: str = "/nb/a.ipynb") -> None:
-        self.manager = KernelManager(kernel_name="python3")
-        assert self.manager.kernel_spec is not None
-        self.manager.kernel_spec.argv[0] = sys.executable
         self._env = {**env, "JPY_SESSION_NAME": path}
         self._folder = folder
         self.others: list[dict[str, Any]] = []
         self.start()
 
     def start(self) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        assert self.manager.kernel_spec is not None
+        self.manager.kernel_spec.argv[0] = sys.executable
         self.manager.start_kernel(env=self._env, cwd=str(self._folder))
+        self._connect()
+
+    def _connect(self) -> None:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
@@ -74,16 +77,23 @@ class LocalKernel:
         assert loaded.reply["status"] == "ok", loaded
 
     def close(self) -> None:
+        self.shut_down(now=True)
+
+    def shut_down(self, *, now: bool = False) -> None:
+        """End it as Jupyter does: asked to, or with `now` killed."""
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+        self.manager.shutdown_kernel(now=now)
 
     def restart(self) -> None:
-        """Another process, as Jupyter's Restart makes it: killed and begun again."""
+        """Another kernel with another id: killed and begun again."""
         self.close()
-        self.manager = KernelManager(kernel_name="python3")
-        assert self.manager.kernel_spec is not None
-        self.manager.kernel_spec.argv[0] = sys.executable
         self.start()
+
+    def restart_here(self, *, now: bool = False) -> None:
+        """Jupyter's Restart: another process behind the same id."""
+        self.client.stop_channels()
+        self.manager.restart_kernel(now=now)
+        self._connect()
 
     def stop(self) -> None:
         """The Stop button."""

@@ -162,6 +162,53 @@ def test_a_second_stop_gives_control_back_and_says_how_to_attach(
     assert execution.outcome is None
 
 
+@pytest.mark.parametrize("sign", ["request", "message"])
+def test_the_end_of_the_local_kernel_is_no_stop(setup: Setup, runner: Runner, sign: str) -> None:
+    """Who restarts a kernel interrupts it first, and asks it to end right after."""
+    kernel = setup.kernel
+    assert kernel is not None
+
+    def restart() -> None:
+        stop()
+        if sign == "request":
+            kernel.control = {"header": {"msg_type": "shutdown_request"}}
+        else:
+            kernel._shutdown_message = {"msg_type": "shutdown_reply"}
+
+    setup.feed(setup.log.keeper("running", E))
+    with pytest.raises(ControlBack, match=f"runs on; `%gpu attach {E[:6]}`"):
+        Script(setup, restart).run(runner)
+    assert setup.face.channel.interrupts == []
+
+
+def test_two_stops_at_once_interrupt_and_give_control_back(setup: Setup, runner: Runner) -> None:
+    setup.feed(setup.log.keeper("running", E))
+
+    def twice() -> None:
+        stop()
+        until(lambda: runner._stops == 1)
+        stop()
+
+    with pytest.raises(ControlBack):
+        Script(setup, twice).run(runner)
+    assert setup.face.channel.interrupts == [E]
+
+
+def test_a_stop_goes_ahead_of_what_is_to_be_shown(
+    setup: Setup, execution: Execution, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupts = setup.face.channel.interrupts
+    seen: list[int] = []
+    name = "jupyter_remote_gpu.magic.runner"
+    monkeypatch.setattr(f"{name}.show_here", lambda *_: seen.append(len(interrupts)))
+    monkeypatch.setattr(f"{name}.STOP_SECONDS", 0.0)
+    for _ in range(3):
+        execution.events.put(("message", None))
+    runner._pressed = 1
+    Script(setup, lambda: setup.feed(setup.log.ended(E))).run(runner)
+    assert seen == [1, 1, 1]
+
+
 def link(setup: Setup, state: str) -> Callable[[], None]:
     return lambda: setup.control(type="link", state=state, reason="the network is gone")
 
