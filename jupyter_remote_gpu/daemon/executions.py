@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from ..errors import WireError
 from ..models import ExecutionInfo
 from ..wire.frames import BEGIN, END, HEAD, WHOLE, FrameDecoder
 from ..wire.log import Log
@@ -16,7 +19,29 @@ CODE_CHARS = 2000
 """How much of a cell's code is kept here; all of it is in the mirror."""
 OLD_CODE_CHARS = 120
 RECENT = 50
-_FIELDS = frozenset(ExecutionInfo.__dataclass_fields__)
+_TIME = (int, float, NoneType)
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "client": (str,),
+    "first": (int,),
+    "last": (int,),
+    "code": (str,),
+    "meta": (dict,),
+    "requested": _TIME,
+    "started": _TIME,
+    "ended": _TIME,
+    "outcome": (str, NoneType),
+    "count": (int, NoneType),
+}
+log = logging.getLogger(__name__)
+_TOLD = frozenset(["started", "request", "running", "ended", "died"])
+
+
+def _typed(field: str, value: Any) -> Any:
+    """`value`, if an `ExecutionInfo` can have it as that field; else `WireError`."""
+    if isinstance(value, bool) or not isinstance(value, _TYPES[field]):
+        raise WireError(f"an execution's {field} cannot be {value!r:.60}")
+    return value
 
 
 class Executions:
@@ -30,6 +55,8 @@ class Executions:
         The content of the kernel's ``died`` record.
     started : dict or None
         The content of its ``started`` record.
+    compacted : set of int
+        First numbers of the segments that need not be compacted again; kept with the rest.
     """
 
     def __init__(self) -> None:
@@ -38,6 +65,7 @@ class Executions:
         self.open: dict[str, ExecutionInfo] = {}
         self.died: dict[str, Any] | None = None
         self.started: dict[str, Any] | None = None
+        self.compacted: set[int] = set()
         self._assembler: RecordAssembler | None = None
         self._arriving = 0
 
@@ -47,7 +75,7 @@ class Executions:
         Raises
         ------
         WireError
-            If a record of the keeper's own is not of the protocol.
+            If a record of the keeper's own is not of the protocol. Nothing of it is folded.
         """
         if kind in (WHOLE, BEGIN):
             _, last, size = RANGE.unpack_from(raw, HEAD.size)
@@ -59,9 +87,10 @@ class Executions:
         record = None
         if self._assembler is not None:
             record = self._assembler.feed(kind, raw[HEAD.size :])
+        told = record is not None and self._fold(record)
         if kind in (WHOLE, END):
             self.last = max(self.last, self._arriving)
-        return record is not None and self._fold(record)
+        return told
 
     def rollback(self) -> None:
         """Forget the frames of an incomplete record."""
@@ -70,7 +99,7 @@ class Executions:
 
     def _fold(self, record: Record) -> bool:
         kind = record.type
-        if kind not in ("started", "request", "running", "ended", "died"):
+        if record.channel != "keeper" or kind not in _TOLD:
             return False
         content = record.content
         if kind == "started":
@@ -83,17 +112,18 @@ class Executions:
 
     def _execution(self, kind: str, name: str, record: Record) -> None:
         content = record.content
+        time = _typed("ended", content.get("time"))
         info = self.all.get(name)
         if kind == "request":
             if info is None and content.get("type") == "execute_request":
                 info = ExecutionInfo(
                     id=name,
-                    client=str(content.get("client")),
+                    client=check_id(content.get("client"), "an execution's client"),
                     first=record.first,
                     last=record.last,
-                    code=str(content.get("code", ""))[:CODE_CHARS],
-                    meta=dict(content.get("meta") or {}),
-                    requested=content.get("time"),
+                    code=_typed("code", content.get("code", ""))[:CODE_CHARS],
+                    meta=_typed("meta", content.get("meta") or {}),
+                    requested=time,
                 )
                 self.all[name] = self.open[name] = info
                 if len(self.all) > RECENT:
@@ -102,14 +132,14 @@ class Executions:
             return
         if info is None:
             return  # its request fell into a gap
-        info.last = record.last
         if kind == "running":
-            info.started = content.get("time")
+            info.started = time
         elif kind == "ended":
-            info.ended = content.get("time")
-            info.outcome = str(content.get("outcome"))
-            info.count = content.get("count")
+            count = content.get("count")  # the kernel's own word, whatever it is
+            info.count = count if isinstance(count, int) else None
+            info.outcome, info.ended = str(content.get("outcome")), time
             self.open.pop(name, None)
+        info.last = record.last
 
     def recent(self, count: int = RECENT) -> list[ExecutionInfo]:
         """The newest executions, oldest first; open ones have the log's end as their last."""
@@ -145,6 +175,7 @@ class Executions:
                 "last": self.last,
                 "died": self.died,
                 "started": self.started,
+                "compacted": sorted(self.compacted),
                 "executions": [asdict(e) for e in self.all.values()],
             },
         )
@@ -159,11 +190,16 @@ class Executions:
             return self
         try:
             for item in data["executions"]:
-                info = ExecutionInfo(**{k: v for k, v in item.items() if k in _FIELDS})
-                self.all[info.id] = info
+                info = ExecutionInfo(**{k: _typed(k, v) for k, v in item.items() if k in _TYPES})
+                self.all[check_id(info.id, "an execution's id")] = info
                 if info.outcome is None:
                     self.open[info.id] = info
-        except (KeyError, TypeError, AttributeError):
+            for told in (data.get("died"), data.get("started")):
+                if not isinstance(told, dict | None):
+                    raise WireError("what the kernel told is not a JSON object")
+            self.compacted = {int(first) for first in data.get("compacted") or []}
+        except (WireError, KeyError, TypeError, ValueError, AttributeError) as e:
+            log.warning("%s is not of our form (%s): the log is read instead", path, e)
             return cls()
         self.last = last
         self.died, self.started = data.get("died"), data.get("started")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import WireError
-from ..files import set_aside
 from ..wire.frames import BEGIN, HEAD, WHOLE
 from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader
-from ..wire.records import RANGE, is_id
+from ..wire.records import RANGE, check_id, frame_range, is_id
 from ..wire.rest import rest_of
 from ..wire.retention import Retention, Task, segment_bytes
 from . import store
@@ -24,7 +23,12 @@ from .executions import Executions
 BOUND_BYTES = 2 << 30
 CHECKPOINT_BYTES = 16 << 20
 """After so many bytes the fold of executions is written down again."""
-_STRANGE_ID = re.compile(rb'"(?:execution|client)":(?!null|"[0-9a-f]{32}")')
+_GOOD_HEAD = re.compile(
+    rb'\{"channel":"[a-z]+","type":"[a-z_]+","class":"[a-z]+",'
+    rb'"execution":(?:null|"[0-9a-f]{32}"),"client":(?:null|"[0-9a-f]{32}")'
+    rb'(?:,"(?:time|pieces|parts)":[-+0-9.e,\[\]]+)*\}'
+)
+"""As a keeper spells it; a head in another spelling is parsed, which takes four times as long."""
 log = logging.getLogger(__name__)
 
 
@@ -71,11 +75,9 @@ class Mirror:
         self.executions = Executions.load(folder / "executions.json", self.identity, self.log.last)
         self._unsaved = 0
         self._partial = False
-        try:
-            self.executions.catch_up(self.log)
-        except WireError:
-            self.log.close()
-            raise
+        for path in self.log.folder.glob("*.new"):
+            path.unlink()  # an earlier daemon was killed while it rewrote a segment
+        self.executions.catch_up(self.log)
         self.retention = Retention(self.log, bound)
         self._retained: set[str] = set()
         for info in self.executions.all.values():
@@ -84,9 +86,20 @@ class Mirror:
                 self._retained.add(info.id)
             else:
                 self.retention.ended(info.id)
-        # Those of an earlier daemon are compacted already, save perhaps the last one.
         for segment in self.log.segments[:-1]:
-            self.retention.done(Task(segment))
+            if segment.first in self.executions.compacted:
+                self.retention.done(Task(segment))
+            else:
+                self.closed_bytes += segment.size
+
+    def rewritten(self, task: Task, done: bool) -> None:
+        """Housekeeping is through with `task`; not `done`: it failed, and may be tried again."""
+        if not done:
+            self.retention.failed(task)
+        else:
+            self.retention.done(task)
+            self.executions.compacted.add(task.segment.first)
+            self._unsaved = max(1, self._unsaved)
 
     def _segment_closed(self, segment: Segment) -> None:
         self.closed_bytes += segment.size
@@ -134,12 +147,13 @@ class Mirror:
     def append(self, frames: list[tuple[int, bytes]]) -> bool:
         """Copy record frames; whether an execution or the kernel changed by them.
 
-        Runs of whole records are written at once. What was written before a bad frame stays.
+        Runs of whole records are written at once. What came before a bad record stays; of
+        the bad one nothing is written or folded, so that it is asked for again.
 
         Raises
         ------
         WireError
-            If they do not continue the log.
+            If they do not continue the log, or are not of the protocol.
         """
         before = self.log.last
         told = False
@@ -147,26 +161,26 @@ class Mirror:
         first = last = 0
         try:
             for kind, raw in frames:
-                if kind != WHOLE or self._partial:
+                if kind in (WHOLE, BEGIN):
+                    if self._partial:
+                        raise WireError("a record begins inside another one")
+                    _check_ids(raw)
+                if kind != WHOLE:
                     self._write(run, first, last)
                     run = []
-                    done = self.log.append_frame(kind, raw)
-                    self._partial = not done
-                else:
-                    if len(raw) < HEAD.size + RANGE.size:
-                        raise WireError("a record is shorter than its head")
-                    a, b, _ = RANGE.unpack_from(raw, HEAD.size)
-                    expected = (last if run else self.log.last) + 1
-                    if not a <= expected <= b:
-                        raise WireError(f"record {a}..{b} does not follow {expected - 1}")
-                    if a < expected:
-                        # The journal was compacted across our cursor: only the rest is new.
-                        raw, a = rest_of(raw, expected - 1), expected
-                    first, last = (first if run else a), b
-                    run.append(raw)
-                if kind in (WHOLE, BEGIN):
-                    _check_ids(raw)
+                    told = self.executions.feed(kind, raw) or told
+                    self._partial = not self.log.append_frame(kind, raw)
+                    continue
+                a, b = frame_range(raw)
+                expected = (last if run else self.log.last) + 1
+                if not a <= expected <= b:
+                    raise WireError(f"record {a}..{b} does not follow {expected - 1}")
+                if a < expected:
+                    # The journal was compacted across our cursor: only the rest is new.
+                    raw, a = rest_of(raw, expected - 1), expected
                 told = self.executions.feed(kind, raw) or told
+                first, last = (first if run else a), b
+                run.append(raw)
         finally:
             self._write(run, first, last)
             self._unsaved += sum(len(raw) for _, raw in frames)
@@ -224,42 +238,20 @@ class Mirror:
 
 
 def _check_ids(raw: bytes) -> None:
-    """Raise `WireError` for an id from the pod that is not 32 hex digits (it may become a path)."""
+    """Raise `WireError` unless a frame begins a record whose ids are 32 hex digits or null."""
+    if len(raw) < HEAD.size + RANGE.size:
+        raise WireError("a record is shorter than its head")
     _, _, size = RANGE.unpack_from(raw, HEAD.size)
     at = HEAD.size + RANGE.size
-    found = _STRANGE_ID.search(raw, at, min(at + size, len(raw)))
-    if found is not None:
-        text = raw[found.end() : found.end() + 40]
-        raise WireError(f"the pod sent an id that is not one of 32 hex digits: {text!r}")
-
-
-def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
-    """All mirrors in `folder`; one that is damaged is set aside and logged (blocks).
-
-    Parameters
-    ----------
-    bound : callable
-        How large a mirror may become, given a folder on the same disk.
-    """
-    mirrors = []
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in sorted(folder.iterdir()):
-        if not is_id(path.name) or not path.is_dir():
-            continue
-        try:
-            mirror = Mirror(path, bound(folder))
-        except (WireError, OSError, ValueError) as e:
-            log.error(
-                "the mirror %s cannot be used (%s): set aside as %s", path, e, set_aside(path)
-            )
-            continue
-        if not mirror.info and not mirror.last:
-            mirror.close()  # a daemon was killed just as it made it
-            shutil.rmtree(path)
-            continue
-        if not mirror.pod or (mirror.last and mirror.identity is None):
-            mirror.close()
-            log.error("nobody knows whose mirror %s is: set aside as %s", path, set_aside(path))
-            continue
-        mirrors.append(mirror)
-    return mirrors
+    if at + size > len(raw):
+        raise WireError("a record's head does not fit in its first frame")
+    if _GOOD_HEAD.fullmatch(raw, at, at + size):
+        return
+    try:
+        head = json.loads(raw[at : at + size])
+        ids = [head.get("execution"), head.get("client")]
+    except (ValueError, AttributeError, RecursionError) as e:
+        raise WireError("the head of a record is not a JSON object") from e
+    for value in ids:
+        if value is not None:
+            check_id(value, "an id from the pod:")

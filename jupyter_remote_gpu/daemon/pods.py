@@ -19,7 +19,8 @@ from .entry import ON_ITS_WAY, PodEntry
 from .housekeeping import Housekeeping
 from .kernel_link import KernelLink
 from .kernel_state import KernelState
-from .mirror import Mirror, load_mirrors
+from .mirror import Mirror
+from .mirrors import load_mirrors
 from .sentences import GONE
 from .settings import Settings
 from .snapshot import NOW
@@ -241,6 +242,7 @@ class Pods:
         mirror.on_closed = self._house.wake
         kernel = KernelLink(KernelState(mirror, self._on_change), self.laptop)
         self.kernels[mirror.id] = kernel
+        self._house.wake()  # an earlier daemon may have left something to be rewritten
         entry = self.entries.get(mirror.pod)
         if entry is not None:
             status = entry.link.status

@@ -79,7 +79,7 @@ class Log:
         self._partial_memory: list[bytes] | None = None
         self._written = 0
         self._retry_at = 0.0
-        self._fd = -1
+        self._fd: int | None = None  # opened when something is written; -1 once closed
         self._recover()
 
     def _recover(self) -> None:
@@ -90,28 +90,31 @@ class Log:
             self._add_segment(1)
             return
         newest = self.segments[-1]
-        self._fd = os.open(newest.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        good, last = scan_segment(self._fd)
-        os.ftruncate(self._fd, good)
+        with newest.path.open("r+b", buffering=0) as file:
+            good, last = scan_segment(file.fileno())
+            file.truncate(good)
         newest.size = self._written = good
         self.last = last or newest.first - 1
 
     def _add_segment(self, first: int) -> None:
         path = self.folder / f"{first:020d}.seg"
-        # O_APPEND: without it a reopened log would be overwritten from its beginning.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o600)
-        if self._fd >= 0:
-            os.close(self._fd)
+        fd = _open(path, os.O_CREAT)
+        self.close()
         self._fd = fd
         self._written = 0
         self.segments.append(Segment(first, path))
 
     def close(self) -> None:
         """Close the file that is written; readers keep what they have open."""
-        if self._fd >= 0:
+        if self._fd is not None and self._fd >= 0:
             os.close(self._fd)
-            self._fd = -1
+        self._fd = -1
+
+    @property
+    def _file(self) -> int:
+        if self._fd is None:
+            self._fd = _open(self.segments[-1].path, 0)
+        return self._fd
 
     @property
     def size(self) -> int:
@@ -168,7 +171,7 @@ class Log:
             raise WireError("the frames of a record are out of order")
         if self._partial_memory is None and not self._write(raw):
             # What was written of this record is behind the last whole one: take it back.
-            begun = os.pread(self._fd, self._written - self.segments[-1].size, self._complete)
+            begun = os.pread(self._file, self._written - self.segments[-1].size, self._complete)
             self._truncate(self._complete)
             self._partial_memory = [begun]
         if self._partial_memory is not None:
@@ -189,7 +192,7 @@ class Log:
     def rollback(self) -> None:
         """Drop the incomplete record at the end, if there is one (its link was cut)."""
         if self._partial is not None:
-            if self._partial_memory is None:
+            if self._partial_memory is None and self._written > self._complete:
                 self._truncate(self._complete)
             self._partial = self._partial_memory = None
 
@@ -227,7 +230,7 @@ class Log:
         view = memoryview(data)
         try:
             while view:
-                n = os.write(self._fd, view)
+                n = os.write(self._file, view)
                 self._written += n
                 view = view[n:]
         except OSError as e:
@@ -240,7 +243,7 @@ class Log:
         return True
 
     def _truncate(self, size: int) -> None:
-        os.ftruncate(self._fd, size)
+        os.ftruncate(self._file, size)
         self._written = size
 
     def _roll(self) -> None:
@@ -285,13 +288,12 @@ class Log:
         return self.segments[index - 1] if index else None
 
     def reader(self, cursor: int) -> LogReader:
-        """A reader of what follows `cursor`.
-
-        Raises
-        ------
-        WireError
-            With code ``cursor`` when `cursor` is beyond the end.
-        """
+        """A reader of what follows `cursor`; `WireError` (code ``cursor``) beyond the end."""
         if cursor < 0 or cursor > self.last:
             raise WireError(f"cursor {cursor} is beyond record {self.last}", code="cursor")
         return LogReader(self, cursor)
+
+
+def _open(path: Path, more: int) -> int:
+    # O_APPEND: without it a reopened log would be overwritten from its beginning.
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | more, 0o600)

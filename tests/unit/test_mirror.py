@@ -4,49 +4,15 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_remote_gpu.daemon.executions import CODE_CHARS, RECENT, Executions
-from jupyter_remote_gpu.daemon.mirror import Mirror, load_mirrors
+from jupyter_remote_gpu.daemon.mirror import Mirror
 from jupyter_remote_gpu.errors import WireError
 from jupyter_remote_gpu.wire.frames import HEAD, FrameDecoder
-from jupyter_remote_gpu.wire.records import RecordAssembler, encode_record, keeper_record
-
-KERNEL, CLIENT = "a" * 32, "c" * 32
-
-
-def frames(data: bytes) -> list[tuple[int, bytes]]:
-    return list(FrameDecoder().feed_raw(data))
-
-
-def output(number: int, text: str = "x", **head: Any) -> bytes:
-    full = {"channel": "iopub", "type": "stream", "execution": None, "client": None, **head}
-    return encode_record(number, number, full, [b"{}", b"{}", b"{}", text.encode()])
-
-
-def note(at: int, kind: str, **content: Any) -> bytes:
-    head, parts = keeper_record(kind, content, execution=content.get("execution"))
-    return encode_record(at, at, head, parts)
-
-
-def cell(first: int, execution: str, code: str = "1") -> list[bytes]:
-    asked = {"client": CLIENT, "number": first, "type": "execute_request", "code": code}
-    return [
-        note(first, "request", execution=execution, msg_id="m", time=1.0, **asked),
-        note(first + 1, "running", execution=execution, time=2.0),
-        output(first + 2),
-        note(first + 3, "ended", execution=execution, outcome="ok", count=1, time=3.0),
-    ]
-
-
-def mirrored(mirror: Mirror) -> bytes:
-    reader, pieces = mirror.reader(0), []
-    while piece := reader.read():
-        pieces.append(piece)
-    reader.close()
-    return b"".join(pieces)
+from jupyter_remote_gpu.wire.records import RecordAssembler, encode_record
+from tests.support.written import CLIENT, KERNEL, cell, frames, mirrored, note, output
 
 
 @pytest.fixture
@@ -114,25 +80,6 @@ def test_a_cut_inside_a_record_leaves_nothing_of_it(folder: Path) -> None:
     mirror.close()
 
 
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    [
-        (output(3), "does not follow"),
-        (output(1), "does not follow"),
-        (encode_record(4, 9, {"channel": "iopub"}, []), "does not follow"),
-        (output(2, execution="../../etc/passwd"), "32 hex"),
-        (output(2, client="A" * 32), "32 hex"),
-        (note(2, "request", execution="../x", type="execute_request"), "32 hex"),
-    ],
-)
-def test_what_does_not_belong_fails_with_a_sentence(folder: Path, bad: bytes, words: str) -> None:
-    mirror = Mirror(folder)
-    mirror.append(frames(output(1)))
-    with pytest.raises(WireError, match=words):
-        mirror.append(frames(bad))
-    mirror.close()
-
-
 def test_a_compacted_record_may_overlap_the_end(folder: Path) -> None:
     mirror = Mirror(folder)
     mirror.append(frames(output(1) + output(2)))
@@ -193,25 +140,3 @@ def test_many_executions_keep_little_of_their_code(folder: Path) -> None:
     kept = sum(len(e.code) for e in mirror.executions.all.values())
     assert kept < (RECENT + 1) * CODE_CHARS + 2 * RECENT * 200
     mirror.close()
-
-
-def test_damaged_mirrors_are_set_aside(tmp_path: Path) -> None:
-    good, orphan = Mirror(tmp_path / ("b" * 32)), Mirror(tmp_path / ("d" * 32))
-    good.note(pod="p", identity="1" * 32)
-    good.append(frames(output(1)))
-    orphan.append(frames(output(1)))
-    good.close()
-    orphan.close()
-    torn = Mirror(tmp_path / ("e" * 32))
-    torn.note(pod="p", identity="1" * 32)
-    torn.append(frames(output(1) + output(2)))
-    torn.close()
-    segment = next((tmp_path / ("e" * 32) / "log").glob("*.seg"))
-    segment.write_bytes(segment.read_bytes()[:-3])
-    (tmp_path / "not-an-id").mkdir()
-    found = {m.id: m for m in load_mirrors(tmp_path, lambda folder: 1 << 30)}
-    assert set(found) == {"b" * 32, "e" * 32}
-    assert found["e" * 32].last == 1
-    assert any(p.name.startswith("d" * 32 + ".damaged-") for p in tmp_path.iterdir())
-    for mirror in found.values():
-        mirror.close()
