@@ -85,7 +85,7 @@ class Daemon:
             return
         except RemoteGPUError as e:
             self._failure = e
-        except (ImportError, OSError, ValueError) as e:
+        except Exception as e:  # whatever it is: faces that wait must be told
             log.exception("loading failed")
             self._failure = DaemonError(
                 f"The daemon cannot work ({type(e).__name__}: {e}). See {self.folder}/daemon.log.",
@@ -135,7 +135,7 @@ class Daemon:
 
     async def _kernel(self, connection: FaceConnection) -> None:
         await self._ready.wait()
-        if self._pods is None:
+        if self._pods is None or self._failure is not None:
             raise self._failure or DaemonError("The daemon is ending.")
         hello = connection.hello
         kernel = self._pods.kernel(str(hello["service"]).removeprefix("kernel:"))

@@ -19,7 +19,8 @@ from jupyter_remote_gpu.client import spawn
 from jupyter_remote_gpu.client.aio import Control
 from jupyter_remote_gpu.client.threaded import Face
 from jupyter_remote_gpu.errors import DaemonError
-from tests.support.daemon import ROOT, OwnDaemon, RawFace, own_daemon, until
+from jupyter_remote_gpu.wire.frames import encode_control
+from tests.support.daemon import PATIENCE, ROOT, OwnDaemon, RawFace, own_daemon, until
 
 ASK = """
 from jupyter_remote_gpu.client.threaded import Face
@@ -188,3 +189,22 @@ def test_the_log_is_bounded(daemon: OwnDaemon) -> None:
     assert (daemon.folder / "daemon.log.1").stat().st_size > 3 << 20
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(daemon.record["socket"])
+
+
+def test_a_daemon_that_cannot_load_says_why_and_ends(daemon: OwnDaemon) -> None:
+    process = daemon.python(
+        "from jupyter_remote_gpu.daemon import app\n"
+        "async def broken(self): raise TypeError('nobody expected this')\n"
+        "app.Daemon._load_all = broken\n"
+        "raise SystemExit(app.main(None))\n"
+    )
+    until(lambda: daemon.record and Path(daemon.record["socket"]).exists(), "the socket")
+    with RawFace() as face:
+        assert face.hello()["type"] == "welcome"
+        face.sock.sendall(encode_control({"id": 1, "op": "pod.connect", "args": {"name": "p"}}))
+        error = face.message()["error"]
+        assert error["code"] == "daemon-load"
+        assert "nobody expected this" in error["message"]
+    assert process.wait(PATIENCE) == 1
+    assert "Traceback" in daemon.log()
+    process.communicate()
