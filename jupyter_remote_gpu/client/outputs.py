@@ -12,6 +12,7 @@ from ..wire.compact import trim
 from ..wire.records import Record
 from .area import Output, OutputArea, output_of
 from .comms import CommFold
+from .gaps import Gaps
 
 __all__ = ["OutputFold", "fold", "trim"]
 
@@ -66,8 +67,7 @@ class OutputFold:
         self._count = count
         self._on_display = on_display
         self._area = OutputArea()
-        self._queued = False
-        self._held_gaps: list[Record] = []
+        self._gaps = Gaps(execution)
 
     @property
     def outputs(self) -> list[Output]:
@@ -88,13 +88,14 @@ class OutputFold:
         self.cursor = rest.last
         if self._own_comms:
             self.comms.feed(rest)
-        if rest.channel == "keeper":
-            self._on_keeper(rest)
-        elif rest.execution == self.execution and rest.channel == "iopub":
-            if rest.type == "status":  # `busy` comes before the keeper's `running`
-                return
-            self._release_gaps()
-            self._on_message(rest)
+        if missing := self._gaps.before(rest):
+            self._area.add({"output_type": "stream", "name": "stderr", "text": missing})
+        if rest.execution == self.execution:
+            if rest.channel == "iopub":
+                self._on_message(rest)
+            elif rest.channel == "keeper" and rest.type == "ended":
+                self.ended = rest.content
+                self.outcome = str(self.ended.get("outcome"))
 
     def update_display(
         self, display_id: str, data: Mapping[str, Any], metadata: Mapping[str, Any]
@@ -152,44 +153,6 @@ class OutputFold:
         if self._count is None and isinstance(count, int):
             self.execution_count = count
 
-    # -- the keeper's own records
-
-    def _on_keeper(self, record: Record) -> None:
-        mine = record.execution == self.execution
-        if record.type == "gap":
-            if mine:
-                self._show_gap(record)
-            elif record.execution is None and self.outcome is None:
-                self._held_gaps.append(record)
-                if not self._queued:
-                    self._release_gaps()
-        elif not mine:
-            return
-        elif record.type == "request":
-            self._queued = True
-        elif record.type == "running":
-            # What was dropped while it waited was of the cells before it.
-            self._held_gaps.clear()
-            self._queued = False
-        elif record.type == "ended":
-            self._release_gaps()
-            self.ended = record.content
-            self.outcome = str(self.ended.get("outcome"))
-
-    def _release_gaps(self) -> None:
-        self._queued = False
-        gaps, self._held_gaps = self._held_gaps, []
-        for gap in gaps:
-            self._show_gap(gap)
-
-    def _show_gap(self, record: Record) -> None:
-        content = record.content
-        messages, size = content.get("messages"), content.get("bytes")
-        count = f"{messages:,}" if isinstance(messages, int) else "some"
-        amount = f" ({_amount(size)})" if isinstance(size, int) else ""
-        text = f"[{count} messages{amount} are missing here: {content.get('reason')}]\n"
-        self._area.add({"output_type": "stream", "name": "stderr", "text": text})
-
 
 def fold(records: Iterable[Record], execution: str, **options: Any) -> OutputFold:
     """Feed all `records` to an `OutputFold`, and return it."""
@@ -197,12 +160,3 @@ def fold(records: Iterable[Record], execution: str, **options: Any) -> OutputFol
     for record in records:
         result.feed(record)
     return result
-
-
-def _amount(size: int) -> str:
-    if size < 1000:
-        return f"{size} bytes"
-    for unit, bytes_each in (("kB", 10**3), ("MB", 10**6)):
-        if size < 1000 * bytes_each:
-            return f"{size / bytes_each:.1f} {unit}"
-    return f"{size / 10**9:.1f} GB"

@@ -16,9 +16,6 @@ def take_news(record: Record, execution: Execution) -> None:
     content = record.content
     if record.type == "request" and isinstance(content.get("answers"), int):
         execution.answered(content["answers"])
-    elif record.type == "gap":
-        said = f"{content.get('messages')} messages are missing here: {content.get('reason')}"
-        execution.events.put(("trouble", said))
     elif record.type == "died":
         execution.died = content
 

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+from ..client.gaps import Gaps
 from ..errors import RemoteGPUError
 from ..wire.records import Record
-from .messages import Message
+from .messages import Message, new_message
 from .pacing import Item, Sink
 from .raised import local_counts
 
@@ -98,6 +99,7 @@ class Execution:
         self._asked: set[int] = set()
         self._held: Message | None = None
         self._left_out = False
+        self._gaps = Gaps(id)
 
     @property
     def state(self) -> str:
@@ -137,6 +139,14 @@ class Execution:
         elif self.sink is not None:
             items.append((self.sink, message))
         return items
+
+    def missing(self, record: Record) -> list[Item]:
+        """What tells, before what `record` shows, that something is missing there."""
+        text = self._gaps.before(record)
+        if not text or self.sink is None:
+            return []
+        said = new_message("stream", {"name": "stderr", "text": text})
+        return [*self.release_error(), (self.sink, said)]
 
     def release_error(self) -> list[Item]:
         """An error that was held back, now that it turns out not to be the end."""

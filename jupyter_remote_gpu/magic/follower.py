@@ -67,10 +67,14 @@ class Follower:
                 self._seen = max(self._seen, whole.last)
                 if record is None:
                     continue
-                if record.channel == "keeper" and record.execution is None:
-                    take_news(record, execution)
-                if record.execution != execution.id or execution.outcome is not None:
+                if execution.outcome is not None:
                     continue
+                if record.channel == "keeper" and record.execution is None:
+                    items += execution.missing(record)
+                    take_news(record, execution)
+                if record.execution != execution.id:
+                    continue
+                items += execution.missing(record)
                 if record.channel == "iopub" and record.type in COMMS:
                     items += self._comm(record)
                 elif record.channel == "iopub":

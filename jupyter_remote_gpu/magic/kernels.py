@@ -160,6 +160,8 @@ class RemoteKernel:
     async def _take(self, record: Record, items: list[Item]) -> None:
         """Add what `record` shows to `items`, or send them and tell whoever waits for it."""
         execution = self.executions.get(record.execution or "")
+        if execution is not None:
+            items += execution.missing(record)
         if record.channel == "iopub":
             if record.type in COMMS:
                 if record.execution not in self.followers:
@@ -170,6 +172,7 @@ class RemoteKernel:
                 items += self._callback(record)
         elif record.channel == "keeper" and record.execution is None:
             for each in self._waiting():
+                items += each.missing(record)
                 take_news(record, each)
             if record.type == "died":
                 self.died = record.content

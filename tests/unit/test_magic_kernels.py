@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
+from jupyter_remote_gpu.client.outputs import fold
 from jupyter_remote_gpu.magic.execution import Execution
-from tests.support.magic import LOCAL_MSG_ID, Setup
+from jupyter_remote_gpu.wire.records import Record
+from tests.support.magic import LOCAL_MSG_ID, ListSink, Setup
 
 E = "e" * 32
 
@@ -38,6 +42,57 @@ def test_a_cell_may_begin_while_news_are_told() -> None:
         assert not thread.is_alive()
     assert [e.events.get_nowait()[0] for e in told] == ["link", "link"]
     assert {t * 32 for t in "ab"} | {"0" * 32} <= set(setup.remote.executions)
+
+
+GAP = {"messages": 1234, "bytes": 5_600_000, "reason": "the disk was full"}
+SAID = "[1,234 messages (5.6 MB) are missing here: the disk was full]\n"
+
+
+def printed(setup: Setup, text: str, execution: str = E) -> Record:
+    return setup.log.iopub("stream", {"name": "stdout", "text": text}, execution)
+
+
+@pytest.mark.parametrize("owner", [E, None])
+def test_a_gap_is_told_where_it_is(owner: str | None) -> None:
+    setup = Setup()
+    execution, queued = setup.execution(), setup.execution("f" * 32)
+    sink, other = ListSink(), ListSink()
+    execution.sink, queued.sink = sink, other
+    records = [
+        setup.log.keeper("request", E),
+        setup.log.keeper("running", E),
+        setup.log.keeper("request", "f" * 32),
+        printed(setup, "a\n"),
+        setup.log.keeper("gap", owner, **GAP),
+        setup.log.keeper("request", E, answers=3),  # an answer to input(): not a beginning
+        printed(setup, "b\n"),
+        setup.log.ended(E),
+        setup.log.keeper("running", "f" * 32),
+        printed(setup, "theirs", "f" * 32),
+        setup.log.ended("f" * 32),
+    ]
+    setup.feed(*records)
+    said = [(c["name"], c["text"]) for c in sink.contents]
+    assert said == [("stdout", "a\n"), ("stderr", SAID), ("stdout", "b\n")]
+    assert other.text == "theirs"
+    folded = fold(records, E).outputs
+    assert [(o["name"], o["text"]) for o in folded] == said
+    assert [o["text"] for o in fold(records, "f" * 32).outputs] == ["theirs"]
+    assert [e[0] for e in (execution.events.get_nowait(), queued.events.get_nowait())] == [
+        "ended",
+        "ended",
+    ]
+
+
+def test_a_gap_that_took_all_of_a_cell_is_told_at_its_end() -> None:
+    setup = Setup()
+    execution = setup.execution()
+    sink = ListSink()
+    execution.sink = sink
+    setup.feed(
+        setup.log.keeper("running", E), setup.log.keeper("gap", None, **GAP), setup.log.ended(E)
+    )
+    assert sink.text == SAID
 
 
 def test_an_odd_answer_of_the_daemon_ends_nothing() -> None:
