@@ -20,6 +20,7 @@ from ..errors import (
     TransportError,
     WireError,
 )
+from ..models import PodState
 from ..wire.records import is_id
 from .kernel_link import KernelLink
 from .pods import PodEntry, Pods, how_it_ended
@@ -27,6 +28,7 @@ from .pods import PodEntry, Pods, how_it_ended
 CONNECT_SECONDS = 24 * 3600.0
 """How long an opening waits for a pod that reconnects; the face has a shorter limit."""
 ALIVE_SECONDS = 20.0
+SILENT_TRIES = 2
 START_TRIES = 10
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Opener:
     def __init__(self, pods: Pods) -> None:
         self._pods = pods
         self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._faces: dict[str, dict[str, str | None]] = {}
 
     async def open(
         self,
@@ -46,6 +49,8 @@ class Opener:
         local_kernel: str | None,
         folder: str,
         fresh: bool,
+        client: str | None = None,
+        start: bool = True,
     ) -> dict[str, Any]:
         """The bound kernel if it lives, else a new one.
 
@@ -57,6 +62,11 @@ class Opener:
             Absolute path of the notebook's folder on the laptop.
         fresh : bool
             Start a new kernel and move the binding to it. The old one runs on.
+        client : str, optional
+            The face that asks, and will follow the kernel.
+        start : bool
+            Without it only the bound kernel is named (``kernel``: None where there is none),
+            as far as this laptop knows: nothing is started, waited for or asked of the pod.
 
         Raises
         ------
@@ -66,17 +76,51 @@ class Opener:
         if not os.path.isabs(folder):
             raise BadInput(f"the notebook's folder {folder!r:.200} is not an absolute path")
         entry = self._pods.entry(pod)
+        if not start:
+            bound = self._pods.kernels.get(self._known(pod, client, notebook, local_kernel) or "")
+            if bound is None or bound.state.mirror.identity is None or how_it_ended(bound.state):
+                return {"pod": pod, "kernel": None, "joined": False}
+            return self._answer(bound, joined=True)
         async with self._locks[pod, local_kernel or notebook or folder]:
             await entry.connected(CONNECT_SECONDS)
-            known = self._pods.bindings.find(pod, notebook, local_kernel)
+            known = self._known(pod, client, notebook, local_kernel)
             kernel = None if fresh else await self._living(entry, known)
             if kernel is not None:
                 self._bind(pod, kernel.state.id, notebook, local_kernel)
+                self._note(kernel, client, local_kernel)
                 return self._answer(kernel, joined=True)
             begun = None if fresh else known
             before = self._before(begun)
             kernel = await self._start(entry, begun, notebook, local_kernel, folder)
+            self._note(kernel, client, local_kernel)
             return {**self._answer(kernel, joined=False), "before": before}
+
+    def _known(
+        self, pod: str, client: str | None, notebook: str | None, local_kernel: str | None
+    ) -> str | None:
+        """The kernel that is bound to who asks.
+
+        A path alone proves nothing while another live local kernel works with that kernel: its
+        notebook was renamed, and this one is new under the old name.
+        """
+        bindings = self._pods.bindings
+        if mine := bindings.find(pod, None, local_kernel):
+            return mine
+        known = bindings.find(pod, notebook, None)
+        kernel = self._pods.kernels.get(known or "")
+        if kernel is not None and any(
+            face != client and local != local_kernel and face in kernel.state.audience.channels
+            for face, local in self._faces.get(kernel.state.id, {}).items()
+        ):
+            kernel.state.mirror.note(notebook=None)
+            return None
+        return known
+
+    def _note(self, kernel: KernelLink, client: str | None, local_kernel: str | None) -> None:
+        """Remember whose face has opened the kernel, among those that follow it still."""
+        following, id = kernel.state.audience.channels, kernel.state.id
+        faces = {c: k for c, k in self._faces.get(id, {}).items() if c in following}
+        self._faces[id] = {**faces, client: local_kernel} if client else faces
 
     def _before(self, known: str | None) -> dict[str, Any] | None:
         """What became of the kernel that the notebook had, if it had one that ran."""
@@ -100,19 +144,21 @@ class Opener:
         mirror = kernel.state.mirror
         if mirror.executions.died is not None or mirror.identity is None:
             return None
+        silent = 0
         while True:
             try:
                 return kernel if await kernel.alive(ALIVE_SECONDS) else None
             except NotFound:
                 return None
-            except (WireError, PodError) as e:
-                raise PodError(
-                    f"The notebook's kernel cannot be reached: {e} `%gpu restart` starts a "
-                    "fresh one.",
-                    code=e.code,
-                ) from e
-            except TransportError:
+            except TransportError as e:
+                # A link that broke unnoticed may be why, once; on one that stands it is the keeper.
+                silent = silent + 1 if entry.state is PodState.CONNECTED else 0
+                if silent == SILENT_TRIES:
+                    why = f"it has not answered for {silent * ALIVE_SECONDS:.0f} s."
+                    raise _unreachable(why, "keeper-silent") from e
                 await entry.connected(CONNECT_SECONDS)
+            except (WireError, PodError) as e:
+                raise _unreachable(str(e), e.code) from e
 
     async def _start(
         self,
@@ -203,6 +249,13 @@ class Opener:
             "alive": kernel.state.alive,
             "last": mirror.last,
         }
+
+
+def _unreachable(why: str, code: str) -> PodError:
+    return PodError(
+        f"The notebook's kernel cannot be reached: {why} `%gpu restart` starts a fresh one.",
+        code=code,
+    )
 
 
 def working_name(laptop: str, folder: str) -> str:

@@ -115,10 +115,12 @@ class Operations:
     async def _kernel_open(self, args: Args) -> Args:
         return await self._opener.open(
             _text(args, "pod"),
+            client=_text_or_none(args, "client"),
             notebook=_text_or_none(args, "notebook"),
             local_kernel=_text_or_none(args, "local_kernel"),
             folder=_text(args, "folder"),
             fresh=bool(args.get("fresh")),
+            start=args.get("start") is not False,
         )
 
     async def _kernel_list(self, args: Args) -> Args:

@@ -46,6 +46,30 @@ def test_renamed_then_restarted_it_joins_its_kernel(laptop: Laptop) -> None:
     asyncio.run(main())
 
 
+def test_a_new_notebook_of_an_old_name_has_a_kernel_of_its_own(laptop: Laptop) -> None:
+    """The notebook that had the name was renamed, and its kernel was not restarted since."""
+
+    async def main() -> None:
+        async with laptop.notebook("name.ipynb") as old:
+            await _open(old)
+            await old.ok("%%gpu\nkept = 1")
+            await old.rename("other.ipynb")
+            async with laptop.notebook("name.ipynb") as new:
+                await _open(new)
+                cell = await new.ok("%%gpu\n'kept' in globals()")
+                assert cell.outputs[-1].data["text/plain"] == "False"
+                assert new.text(cell, "stderr") == ""
+                await new.ok("%%gpu\nkept = 2")
+                assert (await old.ok("%%gpu\nkept")).outputs[-1].data["text/plain"] == "1"
+                for notebook, value in ((old, "1"), (new, "2")):
+                    await notebook.restart()
+                    await _open(notebook)
+                    cell = await notebook.ok("%%gpu\nkept")
+                    assert cell.outputs[-1].data["text/plain"] == value
+
+    asyncio.run(main())
+
+
 def test_another_notebook_has_another_kernel_which_outlives_its_local_one(laptop: Laptop) -> None:
     async def main() -> None:
         one, two = laptop.notebook("one.ipynb"), laptop.notebook("two.ipynb")
