@@ -93,8 +93,8 @@ class Control:
             self._waiting[number] = answer
             connection.send({"id": number, "op": op, "args": args})
             try:
-                await connection.drain()
-                reply = await asyncio.wait_for(answer, max(0.001, deadline - loop.time()))
+                left = max(0.001, deadline - loop.time())
+                reply = await asyncio.wait_for(_answer(connection, answer), left)
             except asyncio.TimeoutError:
                 raise DaemonError(
                     f"The daemon did not answer to {op} within {timeout:g} s. "
@@ -114,7 +114,10 @@ class Control:
                     code="daemon-lost",
                 ) from None
             finally:
-                self._waiting.pop(number, None)
+                del self._waiting[number]
+                if answer.cancelled() or not answer.done():
+                    # Given up: the daemon must not go on with it behind the user's back.
+                    connection.send({"cancel": number})
             if not reply.get("ok"):
                 raise error_from_json(reply.get("error"))
             result = reply.get("result")
@@ -198,3 +201,8 @@ class Control:
         if connection is not None:
             with contextlib.suppress(ConnectionLost):
                 await connection.close()
+
+
+async def _answer(connection: Connection, answer: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
+    await connection.drain()
+    return await answer

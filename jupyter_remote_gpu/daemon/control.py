@@ -68,6 +68,9 @@ class ControlSession:
                 await asyncio.wait(tasks)
 
     def _take(self, message: dict[str, Any]) -> None:
+        if "cancel" in message:
+            self._cancel(message["cancel"])
+            return
         number, op, args = message.get("id"), message.get("op"), message.get("args", {})
         if not isinstance(number, int) or not isinstance(op, str) or not isinstance(args, dict):
             raise WireError("a request has no id, no op, or no args")
@@ -75,9 +78,15 @@ class ControlSession:
             raise WireError(f"more than {MAX_REQUESTS} requests at once")
         if op == "subscribe":
             self._subscribe(args.get("revision"))
-        task = asyncio.create_task(self._answer(number, op, args))
+        task = asyncio.create_task(self._answer(number, op, args), name=str(number))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _cancel(self, number: object) -> None:
+        """Give up a request that nobody waits for any more; it is not answered."""
+        for task in self._tasks:
+            if task.get_name() == str(number):
+                task.cancel()
 
     async def _answer(self, number: int, op: str, args: dict[str, Any]) -> None:
         reply: dict[str, Any] = {"id": number, "ok": True}

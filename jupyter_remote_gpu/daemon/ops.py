@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
 from ..link import keys
@@ -20,6 +20,7 @@ STOP_SECONDS = 20.0
 KEY_SECONDS = 30.0
 MIN_PREFIX = 4
 Args = dict[str, Any]
+T = TypeVar("T")
 
 
 class Operations:
@@ -77,7 +78,7 @@ class Operations:
         return self._pod(entry)
 
     async def _pod_remove(self, args: Args) -> Args:
-        await self._pods.remove(_text(args, "name"))
+        await self._whole(self._pods.remove(_text(args, "name")))
         return {}
 
     async def _pod_pin(self, args: Args) -> Args:
@@ -90,7 +91,7 @@ class Operations:
         return self._pod(self._pods.connect(_text(args, "name"), accept))
 
     async def _pod_disconnect(self, args: Args) -> Args:
-        return self._pod(await self._pods.disconnect(_text(args, "name")))
+        return self._pod(await self._whole(self._pods.disconnect(_text(args, "name"))))
 
     async def _pod_retry(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
@@ -102,6 +103,10 @@ class Operations:
     async def _pod_log(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
         return {"lines": [str(line)[:2000] for line in list(entry.link.log_lines)[-400:]]}
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` to its end, also when the face gives up: half of it would be a mess."""
+        return await self._pods.shield(asyncio.ensure_future(work))
 
     def _pod(self, entry: PodEntry) -> Args:
         for info in self._pods.infos():
@@ -206,11 +211,13 @@ class Operations:
 
     async def _key_install(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
-        return {"public_key": await keys.install(entry.link, self._pods.folder, KEY_SECONDS)}
+        work = keys.install(entry.link, self._pods.folder, KEY_SECONDS)
+        return {"public_key": await self._whole(work)}
 
     async def _key_remove(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
-        return {"public_key": await keys.remove(entry.link, self._pods.folder, KEY_SECONDS)}
+        work = keys.remove(entry.link, self._pods.folder, KEY_SECONDS)
+        return {"public_key": await self._whole(work)}
 
     async def _doctor(self, args: Args) -> Args:
         return await examine(self._pods)
