@@ -189,8 +189,14 @@ def test_a_keeper_that_is_killed_leaves_its_journal(commands: PodCommands, kerne
     assert "keeper" in late.record("died").content["stderr"]
     assert late.record("ended", execution).content["outcome"] == "died"
     assert not Path(info["socket"]).exists()
-    late.execute("1")
-    assert late.control(lambda m: m["type"] == "rejected")["error"]["code"] == "kernel-ended"
+    # The cell that ran is sent again, as after a lost ack; another one is new.
+    late.execute("1", number=1, execution=execution)
+    late.execute("1", number=2)
+    rejected = late.control(lambda m: m["type"] == "rejected")
+    assert (rejected["number"], rejected["error"]["code"]) == (2, "kernel-ended")
+    ack = late.control(lambda m: m["type"] == "ack")
+    assert (ack["number"], ack["execution"], ack["duplicate"]) == (1, execution, True)
+    assert ack["record"] == kernel.record("request", execution).first
     late.close()
     whole = commands.bridge(kernel.kernel)
     whole.record("ended", execution)
