@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from ..errors import BadInput, LinkError, NotFound
+from ..errors import BadInput, LinkError, NotFound, PodError
 from ..models import PodState
 from . import place
 from .lookup import find_execution
@@ -91,7 +91,11 @@ def disconnect(session: Session, args: Namespace) -> None:
 def restart(session: Session, args: Namespace) -> None:
     """A fresh kernel for this notebook."""
     name = session.pod(args.pod)
-    session.restart(name)
+    try:
+        session.restart(name)
+    except PodError as e:
+        print(f"The old kernel could not be ended ({e}) The next %%gpu cell gets a fresh one.")
+        return
     print(f"The kernel on {name} was ended; the next %%gpu cell gets a fresh one.")
 
 

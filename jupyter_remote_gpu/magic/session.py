@@ -157,14 +157,22 @@ class Session:
         return self.others[id]
 
     def restart(self, pod: str) -> None:
-        """End this notebook's kernel on `pod`; the next cell gets a fresh one."""
-        remote = self.kernels.pop(pod, None)
-        opened = remote.info if remote is not None else self._open(pod, False)
-        if remote is not None or opened.get("joined"):
-            self.face.request("kernel.stop", timeout=60.0, pod=pod, kernel=opened["kernel"])
-        if remote is not None:
-            remote.close(tell=True)
+        """End this notebook's kernel on `pod`; the next cell gets a fresh one.
+
+        Raises
+        ------
+        PodError
+            If the kernel could not be ended; the next cell gets a fresh one all the same.
+        """
         self._fresh.add(pod)
+        remote = self.kernels.pop(pod, None)
+        try:
+            opened = remote.info if remote is not None else self._open(pod, False)
+            if remote is not None or opened.get("joined"):
+                self.face.request("kernel.stop", timeout=60.0, pod=pod, kernel=opened["kernel"])
+        finally:
+            if remote is not None:
+                remote.close(tell=True)
 
     # -- cells
 
@@ -181,7 +189,7 @@ class Session:
         if detach:
             execution.let_go()
         else:
-            execution.sink = choose_sink(self.shell, self._to_main(execution))
+            execution.sink = choose_sink(self.shell, execution)
         execution.comm_sink = self._comm_sink(execution, request)
         remote.add(execution)
 
@@ -233,9 +241,8 @@ class Session:
         )
         if isinstance(known, str) and known and execution.msg_id:
             execution.swap = known.encode(), execution.msg_id.encode()
-        execution.sink = choose_sink(
-            self.shell, self._to_main(execution), suffix=f"-{uuid.uuid4().hex[:8]}"
-        )
+        suffix = f"-{uuid.uuid4().hex[:8]}"
+        execution.sink = choose_sink(self.shell, execution, suffix)
         execution.comm_sink = self._comm_sink(execution, request)
         follower = Follower(remote, execution, int(info["first"]), int(info.get("last") or 0))
         try:
@@ -247,9 +254,6 @@ class Session:
         header = request.get("header") or {}
         msg_id = str(header.get("msg_id") or uuid.uuid4().hex)
         return Execution(uuid.uuid4().hex, msg_id, place.cell_count(self.shell), remote.counts)
-
-    def _to_main(self, execution: Execution) -> Callable[[Any], None]:
-        return lambda message: execution.events.put(("message", message))
 
     def _comm_sink(self, execution: Execution, request: dict[str, Any]) -> KernelSink | None:
         if isinstance(execution.sink, KernelSink):

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.errors import BadInput, Conflict, LinkError, NotConnected, NotFound
+from jupyter_remote_gpu.errors import (
+    BadInput,
+    Conflict,
+    LinkError,
+    NotConnected,
+    NotFound,
+    PodError,
+)
 from jupyter_remote_gpu.magic.arguments import Shown, parse_cell, parse_line
 from jupyter_remote_gpu.magic.commands import run_command
 from jupyter_remote_gpu.magic.session import Session
@@ -91,6 +98,18 @@ def test_the_notebookslast_pod_is_found_after_a_restart(monkeypatch: pytest.Monk
         pod("b", kernels=[kernel("/work/other.ipynb", 9.0), kernel("/work/a.ipynb", 6.0)]),
     )
     assert session_of(*pods).pod(None) == "b"
+
+
+def test_after_a_restart_the_next_cell_gets_a_fresh_kernel_whatever_became_of_the_old(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = session_of(pod("a"))
+    face_of(session).answers["kernel.open"] = PodError("It does not answer.")
+    run(session, "restart")
+    assert "It does not answer.) The next %%gpu cell gets a fresh one" in capsys.readouterr().out
+    with pytest.raises(PodError):
+        session.kernel("a")
+    assert [a["fresh"] for op, a in face_of(session).asked if op == "kernel.open"] == [False, True]
 
 
 def test_without_a_connected_pod_it_says_what_to_type() -> None:
