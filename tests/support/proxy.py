@@ -114,8 +114,12 @@ class Proxy:
     # -- what passed
 
     def sent(self, direction: str) -> int:
-        """Bytes forwarded in `direction` since the beginning."""
-        return self._network.sent[direction]
+        """Bytes forwarded in `direction` since the beginning; exact for what has arrived."""
+
+        async def count() -> int:  # in the loop, where sending and counting are one step
+            return self._network.sent[direction]
+
+        return self._call(count())
 
     @property
     def connections(self) -> int:
