@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from ..client.gaps import Gaps
 from ..errors import RemoteGPUError
 from ..wire.records import Record
+from .events import Event, Events
 from .messages import Message, new_message
 from .pacing import Item, Sink
 from .raised import local_counts
 
 __all__ = ["SHOWN", "Event", "Execution"]
-
-Event = tuple[Any, ...]
-"""``(kind, …)``: message, stop, input, link, rejected, trouble, ended."""
 
 SHOWN = frozenset(
     (
@@ -75,7 +73,7 @@ class Execution:
         self.sink: Sink | None = None
         self.comm_sink: Sink | None = None
         self.swap: tuple[bytes, bytes] | None = None
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.events = Events()
         self.number: int | None = None
         self.withdraw: Callable[[int], None] | None = None
         self.questions: dict[int, tuple[str, bool]] = {}
@@ -208,6 +206,16 @@ class Execution:
         if not self._left_out:
             self._left_out = True
             self.events.put(("trouble", f"A message of this cell is left out: {why}"))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While somebody reads the events. Afterwards what waited for that waits no more."""
+        try:
+            yield
+        finally:
+            if self.outcome is None:
+                self.let_go()
+            self.events.close()
 
     def let_go(self) -> None:
         """Nobody looks any more: outputs are kept in the log only."""

@@ -34,7 +34,7 @@ class Sink(Protocol):
 
     paced: bool
 
-    def emit(self, message: Message) -> None: ...
+    async def send(self, message: Message) -> None: ...
 
 
 Item = tuple[Sink, Message]
@@ -176,6 +176,6 @@ class Pacer:
                 if wait > 0:
                     await asyncio.sleep(wait)
             try:
-                sink.emit(message)
+                await sink.send(message)
             except Exception:
                 log.exception("a %s message could not be shown", message.type)

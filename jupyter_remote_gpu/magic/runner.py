@@ -70,7 +70,7 @@ class Runner:
         NotConnected
             If it was not handed over.
         """
-        with self._signals():
+        with self._signals(), self._execution.reading():
             if submit is not None:
                 self._execution.number = submit()
             if self._link not in DOWN:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .messages import Message, dump, new_message
+
+if TYPE_CHECKING:
+    from .execution import Execution
 
 __all__ = ["KernelSink", "PythonSink", "choose_sink", "running_kernel", "show_here"]
 
@@ -45,6 +48,10 @@ class KernelSink:
         self._suffix = suffix
         self.parent: bytes = kernel.session.pack(parent)
 
+    async def send(self, message: Message) -> None:
+        """`emit`, as the pacer asks for it."""
+        self.emit(message)
+
     def emit(self, message: Message) -> None:
         """Send it. Safe from any thread."""
         if self._suffix:
@@ -61,21 +68,25 @@ class PythonSink:
 
     For a terminal, and for whatever captures output inside the local process
     (``%%capture``, `contextlib.redirect_stdout`): what goes straight to iopub would
-    escape it.
+    escape it. It takes only what the main thread keeps up with; the rest waits in the log.
 
     Parameters
     ----------
-    put : callable
-        Takes a message to the thread that runs the cell.
+    execution : Execution
+        Whose events the thread that runs the cell reads.
     """
 
     paced = False
 
-    def __init__(self, put: Callable[[Message], None]) -> None:
-        self._put = put
+    def __init__(self, shell: Any, execution: Execution) -> None:
+        self._shell, self._execution = shell, execution
 
-    def emit(self, message: Message) -> None:
-        self._put(message)
+    async def send(self, message: Message) -> None:
+        """Hand it over when there is room; what comes after the cell's end is written at once."""
+        if await self._execution.events.offer(("message", message)):
+            return
+        if self._execution.outcome is not None:  # and not: control was given back
+            await asyncio.to_thread(show_here, self._shell, message)
 
 
 class _Bundle:
@@ -119,14 +130,14 @@ def show_here(shell: Any, message: Message) -> None:
         print("\n".join(map(str, content.get("traceback") or [])), file=sys.stderr)
 
 
-def choose_sink(shell: Any, put: Callable[[Message], None], suffix: str = "") -> Any:
+def choose_sink(shell: Any, execution: Execution, suffix: str = "") -> Any:
     """The sink for the cell that runs now.
 
     A kernel's local streams are flushed first, so that what the cell printed before stands before.
     """
     kernel = running_kernel(shell)
     if kernel is None or _captured(shell):
-        return PythonSink(put)
+        return PythonSink(shell, execution)
     for stream in (sys.stdout, sys.stderr):
         # As `flush` does, but nobody waits: what comes after it takes the same queue.
         stream.pub_thread.schedule(stream._flush)  # type: ignore[union-attr]

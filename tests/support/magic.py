@@ -192,6 +192,9 @@ class ListSink:
         self.paced = paced
         self.messages: list[Message] = []
 
+    async def send(self, message: Message) -> None:
+        self.emit(message)
+
     def emit(self, message: Message) -> None:
         self.messages.append(message)
 

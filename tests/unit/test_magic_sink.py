@@ -99,7 +99,11 @@ def test_the_end_is_told_after_what_stands_before_it() -> None:
     setup = Setup()
     execution = setup.execution()
     seen: list[str] = []
-    execution.sink = SimpleNamespace(paced=True, emit=lambda m: seen.append(m.type))
+
+    async def send(message: Message) -> None:
+        seen.append(message.type)
+
+    execution.sink = SimpleNamespace(paced=True, send=send)
     execution.events = SimpleNamespace(put=lambda e: seen.append(e[0]))  # type: ignore[assignment]
     setup.feed(
         setup.log.iopub("stream", {"name": "stdout", "text": "a"}, E),
@@ -230,12 +234,12 @@ def test_what_a_sink_cannot_show_costs_no_other_message() -> None:
     execution = setup.execution()
     shown: list[str] = []
 
-    def emit(message: Message) -> None:
+    async def send(message: Message) -> None:
         if message.type == "display_data":
             raise RuntimeError("no")
         shown.append(message.parse()["text"])
 
-    execution.sink = SimpleNamespace(paced=True, emit=emit)
+    execution.sink = SimpleNamespace(paced=True, send=send)
     before, picture = printed(setup, "a"), setup.log.iopub("display_data", {"data": {}}, E)
     setup.feed(before, picture, printed(setup, "b"))
     assert shown == ["a", "b"]
