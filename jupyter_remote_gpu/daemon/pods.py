@@ -99,7 +99,7 @@ class Pods:
     def entry(self, name: object) -> PodEntry:
         """The pod of that name; `NotFound` with the names there are."""
         found = self.entries.get(name) if isinstance(name, str) else None
-        if found is None:
+        if found is None or found.removed:
             names = ", ".join(sorted(self.entries)) or "none yet"
             raise NotFound(
                 f"There is no pod {name!r:.80} (known: {names}). "
@@ -124,11 +124,11 @@ class Pods:
                 await keys.remove(entry.link, self.folder, KEY_SECONDS)
             except RemoteGPUError as e:
                 log.warning("our key stays on pod %s: %s", name, e)
-        # Disconnected while it is still registered: whoever waits for it is told.
-        await entry.link.disconnect()
         if entry.removed:
             raise NotFound(f"Pod {name} was removed already.")
-        entry.removed = True
+        entry.removed = True  # nobody connects it from here on
+        # Disconnected while it is still registered: whoever waits for it is told.
+        await entry.link.disconnect()
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
         self.registry.remove(name)

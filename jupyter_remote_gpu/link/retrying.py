@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
@@ -15,9 +16,12 @@ WAKE_SECONDS = 5.0
 
 BUSY_SECONDS = 1.5
 BUSY_FOR_SECONDS = 600.0
-SLOW_SECONDS = 30.0
-IDLE_SECONDS = 10.0
-_AT_ONCE = 4
+SLOW_SECONDS = 10.0
+STEADY_SECONDS = 10.0
+"""A link that stood so long was a good one: after its loss the first try is made at once."""
+_AT_ONCE = 9
+"""sshd takes ten connections that have not logged in yet. So many 1.5 s apart are more than a
+login may take: it ends by its own limit, whose reason is then shown."""
 
 T = TypeVar("T")
 Told = Callable[[RemoteGPUError | None, float | None], None]
@@ -39,12 +43,18 @@ class Clock:
         self._on_wake = on_wake
         self._now = asyncio.Event()
         self._tries = 0
+        self._tried = -math.inf
         self._busy_since: float | None = None
 
-    def begin(self) -> None:
-        """The link was lost just now."""
-        self._tries, self._busy_since = 0, None
+    def begin(self, stood: float) -> None:
+        """The link was lost just now, after it had stood for `stood` seconds.
+
+        One that is lost as soon as it is there counts as a try that failed: the pod is not
+        stormed with logins.
+        """
         self._now.clear()
+        if stood >= STEADY_SECONDS:
+            self._tries, self._tried, self._busy_since = 0, -math.inf, None
 
     def now(self) -> None:
         """Start the next try at once, and the following ones soon."""
@@ -54,16 +64,21 @@ class Clock:
     def tried(self) -> None:
         """A try has been started."""
         self._tries += 1
+        self._tried = time.monotonic()
         self._now.clear()
 
     @property
-    def pause(self) -> float:
-        """Seconds from the start of the last try to that of the next."""
+    def left(self) -> float:
+        """Seconds until the next try is due; 0 or less: it is."""
         if self._now.is_set():
             return 0.0
+        return self._tried + self._pause() - time.monotonic()
+
+    def _pause(self) -> float:
+        """Seconds from the start of one try to that of the next; never longer while one waits."""
         if not self._busy():
             self._busy_since = None
-            return min(float(BUSY_SECONDS * 1.3 ** min(self._tries, 20)), IDLE_SECONDS)
+            return min(float(BUSY_SECONDS * 1.3 ** min(self._tries, 20)), SLOW_SECONDS)
         if self._busy_since is None:
             self._busy_since = time.monotonic()
         waited = time.monotonic() - self._busy_since
@@ -124,15 +139,14 @@ class Race(Generic[T]):
         """
         try:
             while True:
-                await self._make_room()
-                self._running.append(asyncio.ensure_future(self._attempt()))
-                self._clock.tried()
-                began = time.monotonic()
-                while (left := began + self._clock.pause - time.monotonic()) > 0:
+                while (left := self._clock.left) > 0:
                     self._told(None, time.time() + left)
                     won = await self._step(left)
                     if won is not None:
                         return won.result()
+                await self._make_room()
+                self._running.append(asyncio.ensure_future(self._attempt()))
+                self._clock.tried()
         finally:
             await self._drop(self._running)
 

@@ -17,12 +17,12 @@ from ..pods.endpoint import check_host, split_endpoint
 from .failures import Attempt, explain, explain_jump
 from .identities import agent_socket, gather
 
-__all__ = ["FIRST_SECONDS", "RETRY_SECONDS", "Trust", "connect"]
+__all__ = ["LOGIN_SECONDS", "Trust", "connect"]
 
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_COUNT = 2
-FIRST_SECONDS = 15.0
-RETRY_SECONDS = 4.0
+LOGIN_SECONDS = 13.0
+"""A busy pod, a jump host, a key that wants to be touched: a good login may take long."""
 _GREETING = 256
 # aes128-gcm moves 500 MB/s where OpenSSH's first choice, chacha20, moves 395.
 _CIPHERS = "^aes128-gcm@openssh.com"

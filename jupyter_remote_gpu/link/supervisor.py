@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,6 +64,7 @@ class PodLink(Standing):
         self._clock = Clock(busy, self._awake)
         self._pool: Pool | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def probe(self) -> dict[str, Any] | None:
@@ -87,12 +89,13 @@ class PodLink(Standing):
             return
         self._error = None
         self._set(PodState.RECONNECTING if resume else PodState.CONNECTING)
-        self._task = asyncio.create_task(self._run(accept_host_key, resume))
+        self._task = asyncio.create_task(self._run(accept_host_key, resume, {*self._ending}))
 
     async def disconnect(self) -> None:
         """Let go of the pod; what runs there runs on."""
-        await self.close()
+        # At once: who wants to connect while the connections are being closed begins anew.
         self._set(PodState.DISCONNECTED)
+        await self.close()
 
     def retry_now(self) -> None:
         """Try again at once ("Try now")."""
@@ -104,8 +107,11 @@ class PodLink(Standing):
         """As `disconnect`, for the end of the daemon: the state is left as it is."""
         task, self._task = self._task, None
         if task is not None:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
             task.cancel()
-            await asyncio.wait([task])
+        if self._ending:
+            await asyncio.wait({*self._ending})
 
     # -- what is asked of the pod
 
@@ -170,7 +176,9 @@ class PodLink(Standing):
 
     # -- the machine
 
-    async def _run(self, accept: str | None, resume: bool) -> None:
+    async def _run(self, accept: str | None, resume: bool, before: set[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
         clock = asyncio.create_task(self._clock.watch())
         error: RemoteGPUError
         try:
@@ -197,8 +205,9 @@ class PodLink(Standing):
             if established:
                 first = await self._come_back()
             else:
-                first = await self._connect(accept, ssh.FIRST_SECONDS)
-            pool = Pool(first, lambda: self._connect(None, ssh.FIRST_SECONDS))
+                first = await self._connect(accept)
+            began = time.monotonic()
+            pool = Pool(first, lambda: self._connect(None))
             try:
                 self._pool = pool
                 try:
@@ -211,7 +220,7 @@ class PodLink(Standing):
                     if not (established and isinstance(fault, TransportError)):
                         raise fault from e
                 self._pool = None
-                self._clock.begin()
+                self._clock.begin(time.monotonic() - began)
                 self._set(PodState.RECONNECTING, fault.message, code=fault.code)
             finally:
                 self._pool = None
@@ -220,13 +229,13 @@ class PodLink(Standing):
     async def _come_back(self) -> asyncssh.SSHClientConnection:
         race = Race(
             self._clock,
-            lambda: self._connect(None, ssh.RETRY_SECONDS),
+            lambda: self._connect(None),
             lambda late: late.abort(),
             self._trying,
         )
         return await race.first()
 
-    async def _connect(self, accept: str | None, timeout: float) -> asyncssh.SSHClientConnection:
+    async def _connect(self, accept: str | None) -> asyncssh.SSHClientConnection:
         name = self.pod.name
         trust = ssh.Trust(
             alias=name,
@@ -236,7 +245,7 @@ class PodLink(Standing):
         )
         own_key = own_key_path(self.folder, name)
         try:
-            return await ssh.connect(self.pod.target, trust, own_key, timeout=timeout)
+            return await ssh.connect(self.pod.target, trust, own_key, timeout=ssh.LOGIN_SECONDS)
         except RemoteGPUError as e:
             self._log.add(e.message)
             raise

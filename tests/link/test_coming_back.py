@@ -1,0 +1,114 @@
+"""Coming back: slow logins, pods that lose each link at once, and a user in between."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pytest
+
+from jupyter_remote_gpu.link import retrying
+from jupyter_remote_gpu.models import PodState
+from tests.support.linked import Linked, register, run
+from tests.support.proxy import Proxy
+from tests.support.sshd import Sshd
+
+PAUSE = retrying.BUSY_SECONDS
+
+
+async def connected(linked: Linked) -> None:
+    linked.link.connect()
+    await linked.until_state(PodState.CONNECTED)
+
+
+def times(linked: Linked, state: PodState) -> list[float]:
+    return [when for when, which in linked.history if which is state]
+
+
+def test_a_pod_whose_login_takes_long_comes_back(folder: Path, proxy: Proxy) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        proxy.latency(0.4)
+        proxy.reset()
+        await linked.until_state(PodState.RECONNECTING)
+        await linked.until_state(PodState.CONNECTED)
+        (lost,), (*_, back) = (
+            times(linked, PodState.RECONNECTING),
+            times(linked, PodState.CONNECTED),
+        )
+        assert back - lost > 4, "its logins are not slow: this shows nothing"
+
+    run(folder, main)
+
+
+def test_a_link_that_dies_at_once_is_not_made_anew_at_once(tmp_path: Path, sshd: Sshd) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        (sshd.folder / "session").write_text("#!/bin/sh\nexit 0\n")
+        await linked.link.disconnect()
+        linked.history.clear()
+        linked.link.connect()
+        await linked.until(lambda: len(times(linked, PodState.CONNECTED)) > 4, "in again")
+        _, *later = times(linked, PodState.CONNECTED)
+        between = [b - a for a, b in itertools.pairwise(later)]
+        assert sum(between) > 0.9 * PAUSE * len(between), between
+
+    run(register(tmp_path / "data", sshd), main)
+
+
+def test_a_good_link_that_is_lost_is_made_anew_at_once(
+    folder: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "BUSY_SECONDS", 600.0)
+    monkeypatch.setattr(retrying, "SLOW_SECONDS", 600.0)
+    monkeypatch.setattr(retrying, "STEADY_SECONDS", 0.5)
+
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        for _ in range(2):
+            await asyncio.sleep(0.5)  # it has to stand for so long
+            proxy.reset()
+            await linked.until_state(PodState.RECONNECTING)
+            await linked.until_state(PodState.CONNECTED)
+
+    run(folder, main)
+
+
+def test_what_is_waited_for_is_never_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(retrying.time, "monotonic", lambda: now)
+    waited, idle = (retrying.Clock(lambda b=b: b, lambda: None) for b in (True, False))  # type: ignore[misc]
+    for clock in (waited, idle):
+        assert clock.left <= 0
+        clock.begin(0.0)
+    for _ in range(2000):
+        waited.tried()
+        idle.tried()
+        assert 0 < waited.left <= idle.left <= 60
+        now += 1.0
+        assert waited.left <= idle.left
+
+
+@pytest.mark.parametrize("at", ["at once", "while it is being closed"])
+def test_connect_during_disconnect_counts(tmp_path: Path, sshd: Sshd, at: str) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        leaving = asyncio.create_task(linked.link.disconnect())
+        if at != "at once":
+            await linked.until_state(PodState.DISCONNECTED)
+            assert not leaving.done()
+        else:
+            await asyncio.sleep(0)
+        linked.link.connect()
+        assert linked.link.status.state is PodState.CONNECTING
+        await leaving
+        await linked.until_state(PodState.CONNECTED)
+        assert await linked.link.run("list", {}) == {"kernels": []}
+        again = asyncio.create_task(linked.link.disconnect())
+        await asyncio.sleep(0)
+        await linked.link.close()  # waits for it too
+        await again
+        assert linked.link.status.state is PodState.DISCONNECTED
+
+    run(register(tmp_path / "data", sshd), main)
