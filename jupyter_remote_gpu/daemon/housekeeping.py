@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from ..wire.retention import Task
+from ..wire.rewriting import PAUSE_SECONDS, Rewriting
 from .mirror import Mirror
 
-NICENESS = 15
-PAUSE_SECONDS = 5.0
-CHILD_SECONDS = 120.0
 BACKLOG_BYTES = 64 << 20
 """While a cell runs its mirror is left alone until so much waits: the CPU is the cell's."""
 log = logging.getLogger(__name__)
@@ -48,67 +42,43 @@ class Housekeeping:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while (found := self._next()) is not None:
-                mirror, task = found
-                if not await self._rewrite(mirror, task):
-                    await asyncio.sleep(PAUSE_SECONDS)
+            try:
+                while await self._round():
+                    pass
+            except Exception:  # the next segment finds us here all the same
+                log.exception("housekeeping")
 
-    def _next(self) -> tuple[Mirror, Task] | None:
-        for mirror in self._mirrors():
-            if mirror.executions.open and mirror.closed_bytes < BACKLOG_BYTES:
-                continue
-            task = mirror.retention.next()
+    async def _round(self) -> bool:
+        """One task of each mirror, so that none waits for another's failures; was there any?"""
+        results = []
+        for mirror in list(self._mirrors()):
+            task = self._task_of(mirror)
             if task is not None:
-                return mirror, task
+                results.append(await self._rewrite(mirror, task))
+        if not all(results):
+            await asyncio.sleep(PAUSE_SECONDS)
+        return bool(results)
+
+    def _task_of(self, mirror: Mirror) -> Task | None:
+        if mirror.closed or (mirror.executions.open and mirror.closed_bytes < BACKLOG_BYTES):
+            return None
+        task = mirror.retention.next()
+        if task is None:
             mirror.closed_bytes = 0
-        return None
+        return task
 
     async def _rewrite(self, mirror: Mirror, task: Task) -> bool:
-        source = task.segment.path
-        target = source.with_suffix(".new")
-        spec = {
-            "source": str(source),
-            "target": str(target),
-            "executions": task.executions,
-            "reason": task.reason,
-        }
-        root = Path(__file__).resolve().parents[2]
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            _CHILD,
-            str(root),
-            json.dumps(spec),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
-        done = False
+        work = Rewriting(mirror.log, task)
         try:
-            async with asyncio.timeout(CHILD_SECONDS):
-                done = await child.wait() == 0
-        except TimeoutError:
-            log.error("rewriting %s took more than %g s", source, CHILD_SECONDS)
+            await asyncio.to_thread(work.wait)
         finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
-        # The mirror may have been set aside meanwhile, and another have its place.
-        if done and task.segment in mirror.log.segments and not mirror.closed:
-            mirror.log.adopt(task.segment, target)
-        elif target.exists():
-            os.unlink(target)
-        # Its own words are in our log. A segment that cannot be rewritten stays as it is.
-        mirror.retention.done(task)
-        return done
-
-
-_CHILD = f"""
-import os, sys
-os.nice({NICENESS})
-sys.path.append(sys.argv[1])
-import json
-from jupyter_remote_gpu.wire.tidy import tidy
-tidy(json.loads(sys.argv[2]))
-"""
+            # The mirror may have been set aside meanwhile, and another have its place.
+            if mirror.closed or not work.over():
+                work.close()
+        if mirror.closed:
+            return True
+        failure = work.finish()
+        if failure is not None:
+            log.error("%s", failure)
+        mirror.rewritten(task, failure is None)
+        return failure is None

@@ -45,10 +45,6 @@ def run(command: str, spec: dict[str, Any]) -> None:
         from .listing import stop_kernel
 
         answer(stop_kernel(str(spec.get("kernel"))))
-    elif command == "tidy":
-        from ..wire.tidy import tidy
-
-        answer(tidy(spec))
     elif command == "keeper":
         from .keeper import main as keeper
 

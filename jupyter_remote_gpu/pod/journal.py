@@ -99,9 +99,9 @@ class Journal:
 
     def _drop(self) -> None:
         """The disk is full and the memory too: of the older half only our own records stay."""
-        from ..wire.tidy import ALL, thin_out
+        from ..wire.tidy import thin_out
 
         memory = self.log.memory
         items = [memory.take() for _ in range(max(1, len(memory) // 2))]
-        rest = thin_out(b"".join(data for _, _, data in items), {ALL}, "the pod's disk is full")
+        rest = thin_out(b"".join(data for _, _, data in items), "the pod's disk is full")
         memory.put_back(items[0][0], items[-1][1], rest)

@@ -12,27 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import WireError
-from .frames import FrameDecoder
-from .records import (
-    DURABLE,
-    EPHEMERAL,
-    Record,
-    RecordAssembler,
-    encode_record,
-    keeper_record,
-)
-from .superseded import Frame, Frames, Key, Superseded
+from .gaps import rest_of_gap
+from .records import DURABLE, EPHEMERAL, Record, decode_records, keeper_record
+from .superseded import Frame, Frames, Key
+from .texts import dump, pieces_of
 
-__all__ = [
-    "Plan",
-    "Superseded",
-    "closed_comms",
-    "compact",
-    "compact_segment",
-    "plan",
-    "trim",
-]
+__all__ = ["Plan", "closed_comms", "compact", "compact_segment", "plan", "trim"]
 
 TEXT_BYTES = 256 << 10
 """Texts are joined up to about this size, so that a face need not unpack megabytes for a line."""
@@ -46,20 +31,12 @@ class Plan:
     closed: dict[int, str] = field(default_factory=dict)
 
 
-def compact(records: Sequence[Record], later: Superseded) -> list[Record]:
-    """The compacted form of adjacent records.
-
-    Parameters
-    ----------
-    records : sequence of Record
-        Of one closed segment, raw or compacted before.
-    later : Superseded
-        What is known of records after these.
-    """
-    return list(_apply(records, plan(records, later)))
+def compact(records: Sequence[Record]) -> list[Record]:
+    """The compacted form of adjacent records of one closed segment, raw or compacted before."""
+    return list(_apply(records, plan(records)))
 
 
-def compact_segment(data: bytes, later: Superseded) -> bytes:
+def compact_segment(data: bytes) -> bytes:
     """The same for the bytes of a segment file, with little memory beside both forms.
 
     Raises
@@ -67,10 +44,8 @@ def compact_segment(data: bytes, later: Superseded) -> bytes:
     WireError
         If the segment is damaged: it is then better left as it is.
     """
-    found = plan(_decode(data), later)
-    return b"".join(
-        encode_record(r.first, r.last, r.head, r.parts) for r in _apply(_decode(data), found)
-    )
+    found = plan(decode_records(data))
+    return b"".join(r.encode() for r in _apply(decode_records(data), found))
 
 
 def trim(record: Record, cursor: int) -> Record | None:
@@ -79,30 +54,21 @@ def trim(record: Record, cursor: int) -> Record | None:
     Raises
     ------
     WireError
-        If its pieces do not add up to its range and text.
+        If its pieces do not add up to its range and text, or a gap's counts to its range.
     """
     if record.last <= cursor:
         return None
     if record.first > cursor:
         return record
-    pieces = record.head.get("pieces")
-    if pieces is None:  # superseded or a gap: all of it is about what is not there
-        return Record(cursor + 1, record.last, record.head, record.parts)
-    content = record.content
-    text = content.get("text")
-    if (
-        not isinstance(text, str)
-        or not isinstance(pieces, list)
-        or not all(isinstance(n, int) and n >= 0 for n in pieces)
-        or len(pieces) != record.last - record.first + 1
-        or sum(pieces) != len(text)
-    ):
-        raise WireError(f"the pieces of record {record.first}..{record.last} do not fit")
-    passed = cursor - record.first + 1
-    rest = pieces[passed:]
-    content["text"] = text[sum(pieces[:passed]) :]
-    head = {**record.head, "pieces": rest}
-    return Record(cursor + 1, record.last, head, [*record.parts[:3], _dump(content)])
+    if "pieces" in record.head:
+        content, pieces = pieces_of(record)
+        passed = cursor - record.first + 1
+        content["text"] = content["text"][sum(pieces[:passed]) :]
+        head = {**record.head, "pieces": pieces[passed:]}
+        return Record(cursor + 1, record.last, head, [*record.parts[:3], dump(content)])
+    if record.type == "gap" and record.channel == "keeper":
+        return rest_of_gap(record, cursor)
+    return Record(cursor + 1, record.last, record.head, record.parts)
 
 
 def closed_comms(record: Record) -> list[str]:
@@ -118,45 +84,40 @@ def closed_comms(record: Record) -> list[str]:
 # -- what goes
 
 
-def plan(records: Iterable[Record], later: Superseded) -> Plan:
+def plan(records: Iterable[Record]) -> Plan:
     """Find what goes, by one pass over the records and one back over the frames in them."""
     frames = Frames()
     found: list[Frame] = []
     result = Plan()
-    last = 0
     for place, record in enumerate(records):
-        last = record.last
         if record.head.get("class") == EPHEMERAL:
             result.gone.add(place)
         found += frames.feed(place, record)
-    _backwards(found, later, last, result)
+    _backwards(found, result)
     return result
 
 
-def _backwards(frames: list[Frame], later: Superseded, last: int, result: Plan) -> None:
+def _backwards(frames: list[Frame], result: Plan) -> None:
     displays: set[Key] = set()
     wiped: set[Key] = set()
     covered: dict[Key, set[str]] = {}
-    barred: set[str] = set()
     for frame in reversed(frames):
         key = frame.key
         if frame.kind == "display":
-            if key in displays or later.display(key, last):
+            if key in displays:
                 result.gone.add(frame.place)
             displays.add(key)
         elif frame.kind == "barrier":
-            barred.add(key[1])
             for other in [k for k in covered if k[1] == key[1]]:
                 del covered[other]
         elif frame.kind == "update":
-            if key not in covered:
-                covered[key] = set() if key[1] in barred else later.keys(key, last)
-            if frame.keys and frame.keys <= covered[key]:
+            later = covered.setdefault(key, set())
+            if frame.keys and frame.keys <= later:
                 result.gone.add(frame.place)
-            covered[key] |= frame.keys
+            later |= frame.keys
         elif frame.bracket is not None:
             bracket = frame.bracket
-            if bracket.clears and bracket.plain and (key in wiped or later.bracket(key, last)):
+            if bracket.clears and bracket.plain and key in wiped:
                 result.gone.update(bracket.places)
                 result.closed[frame.place] = key[1]
             if bracket.wipes:
@@ -198,7 +159,7 @@ class _Text:
         mine = self._record
         if not self._joined:
             return mine
-        content = _dump({"name": self._name, "text": "".join(self._texts)})
+        content = dump({"name": self._name, "text": "".join(self._texts)})
         head = {**mine.head, "pieces": self._pieces}
         return Record(self.first, self.last, head, [*mine.parts[:3], content])
 
@@ -272,16 +233,3 @@ def _stream(record: Record) -> tuple[str, str] | None:
 def _pieces(record: Record, text: str) -> list[int]:
     pieces = record.head.get("pieces")
     return list(pieces) if isinstance(pieces, list) else [len(text)]
-
-
-def _dump(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _decode(data: bytes) -> Iterator[Record]:
-    assembler = RecordAssembler()
-    for kind, payload in FrameDecoder(verify=True).feed(data):
-        record = assembler.feed(kind, payload)
-        if record is not None:
-            yield record

@@ -10,12 +10,22 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import WireError
-from .frames import BEGIN, CONTROL, END, HEAD, MAX_PAYLOAD, MIDDLE, WHOLE, encode_frame
+from .frames import (
+    BEGIN,
+    CONTROL,
+    END,
+    HEAD,
+    MAX_PAYLOAD,
+    MIDDLE,
+    WHOLE,
+    FrameDecoder,
+    encode_frame,
+)
 
 RANGE = struct.Struct(">QQI")
 DURABLE, PROGRESS, EPHEMERAL = "durable", "progress", "ephemeral"
@@ -83,6 +93,10 @@ class Record:
     def content(self) -> dict[str, Any]:
         """The Jupyter content, or the object of a keeper's own record."""
         return self.json(0 if self.channel == "keeper" else 3)
+
+    def encode(self) -> bytes:
+        """See `encode_record`."""
+        return encode_record(self.first, self.last, self.head, self.parts)
 
 
 def encode_record(first: int, last: int, head: dict[str, Any], parts: Sequence[bytes]) -> bytes:
@@ -184,6 +198,21 @@ class RecordAssembler:
         whole = b"".join(self._pieces)
         self._pieces, self._size = [], 0
         return decode_record(whole)
+
+
+def decode_records(data: bytes) -> Iterator[Record]:
+    """The records in the bytes of a segment.
+
+    Raises
+    ------
+    WireError
+        If one is damaged.
+    """
+    assembler = RecordAssembler()
+    for kind, payload in FrameDecoder(verify=True).feed(data):
+        record = assembler.feed(kind, payload)
+        if record is not None:
+            yield record
 
 
 def keeper_record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import WireError
 from .compact import trim
 from .frames import HEAD
-from .records import decode_record, encode_record
+from .records import decode_record
 
 
 def rest_of(frame: bytes, cursor: int) -> bytes:
@@ -19,4 +19,4 @@ def rest_of(frame: bytes, cursor: int) -> bytes:
     record = trim(decode_record(frame[HEAD.size :]), cursor)
     if record is None:
         raise WireError(f"nothing of a record follows {cursor}")
-    return encode_record(record.first, record.last, record.head, record.parts)
+    return record.encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .log import Log, Segment
-from .tidy import ALL
 
 FINISHED = "the output of finished cells made room: the log has a bound"
 MIDDLE = "the middle of a long output made room: the log has a bound"
@@ -23,10 +22,19 @@ def segment_bytes(bound: int, most: int) -> int:
 
 @dataclass(frozen=True)
 class Task:
-    """One segment to rewrite; no executions: compact it."""
+    """One segment to rewrite.
+
+    Attributes
+    ----------
+    spared : tuple of (str or None), or None
+        The executions whose output stays (None among them: what belongs to none); the rest
+        becomes a gap. None: compact it, nothing is lost.
+    reason : str
+        What the gap says.
+    """
 
     segment: Segment
-    executions: tuple[str, ...] = ()
+    spared: tuple[str | None, ...] | None = None
     reason: str = ""
 
 
@@ -43,12 +51,10 @@ class Retention:
     def __init__(self, log: Log, bound: int) -> None:
         self._log = log
         self._bound = bound
-        self._finished: list[str] = []
         self._running: dict[str, int] = {}
-        # By segment (its first number): how it was last rewritten.
+        # By segment (its first number): whether it was compacted, whose output is left in it.
         self._compacted: set[int] = set()
-        self._thinned: dict[int, int] = {}
-        self._emptied: set[int] = set()
+        self._spared: dict[int, tuple[str | None, ...]] = {}
 
     def began(self, execution: str, number: int) -> None:
         """An execution was accepted at record `number`."""
@@ -56,8 +62,7 @@ class Retention:
 
     def ended(self, execution: str) -> None:
         """An execution has ended: from now on it may make room."""
-        if self._running.pop(execution, None) is not None:
-            self._finished.append(execution)
+        self._running.pop(execution, None)
 
     def next(self) -> Task | None:
         """What is to be done now, if anything; the newest segment is never touched."""
@@ -67,22 +72,30 @@ class Retention:
                 return Task(segment)
         if self._log.size <= self._bound:
             return None
-        for segment in closed:
-            if self._thinned.get(segment.first, 0) < len(self._finished):
-                return Task(segment, tuple(self._finished), FINISHED)
+        for segment, following in zip(closed, self._log.segments[1:], strict=True):
+            spared = self._spared.get(segment.first)
+            if spared is None or any(e and e not in self._running for e in spared):
+                running = (e for e, n in self._running.items() if n < following.first)
+                return Task(segment, (None, *running), FINISHED)
         for segment in closed[self._begin_of_running(closed) :]:
-            if segment.first not in self._emptied:
-                return Task(segment, (ALL,), MIDDLE)
+            if self._spared[segment.first]:
+                return Task(segment, (), MIDDLE)
         return None
 
     def done(self, task: Task) -> None:
-        """`task` was carried out, or failed: it is not asked for again."""
-        first = task.segment.first
-        self._compacted.add(first)
-        if ALL in task.executions:
-            self._emptied.add(first)
-        elif task.executions:
-            self._thinned[first] = len(task.executions)
+        """`task` was carried out, or never can be: it is not asked for again."""
+        self._compacted.add(task.segment.first)
+        if task.spared is not None:
+            self._spared[task.segment.first] = task.spared
+
+    def failed(self, task: Task) -> None:
+        """`task` failed, and may be carried out later (the disk was full).
+
+        Only a compaction can be done without: what would be thinned out next in this
+        one's place is younger.
+        """
+        if task.spared is None:
+            self.done(task)
 
     def _begin_of_running(self, closed: list[Segment]) -> int:
         """Index of the first segment behind the beginning of the oldest running execution."""

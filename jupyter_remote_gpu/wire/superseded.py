@@ -30,8 +30,6 @@ class Bracket:
 
     Attributes
     ----------
-    opened : int
-        Number of the record that set ``msg_id``.
     clears : bool or None
         Whether it begins with `clear_output`; None while it has captured nothing.
     wipes : bool
@@ -44,7 +42,6 @@ class Bracket:
 
     key: Key
     msg_id: str
-    opened: int
     clears: bool | None = None
     wipes: bool = False
     plain: bool = True
@@ -68,16 +65,9 @@ class Frame:
 
 
 class Frames:
-    """Finds the frames in records that are fed in order.
+    """Finds the frames in records that are fed in order."""
 
-    Parameters
-    ----------
-    places : bool
-        Whether brackets keep the places of their records (an index has no use for them).
-    """
-
-    def __init__(self, places: bool = True) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._open: list[Bracket] = []
 
     def feed(self, place: int, record: Record) -> Iterator[Frame]:
@@ -130,11 +120,11 @@ class Frames:
         msg_id = state["msg_id"]
         if isinstance(msg_id, str) and msg_id:
             # Set anew while it was set: not the simple pair that may be dropped.
-            bracket = Bracket(key, msg_id, record.first, plain=mine is None and len(state) == 1)
-            self._add(bracket, place)
+            bracket = Bracket(key, msg_id, plain=mine is None and len(state) == 1)
+            bracket.places.append(place)
             self._open.append(bracket)
         elif mine is not None and mine.key == key and len(state) == 1:
-            self._add(mine, place)
+            mine.places.append(place)
             yield Frame("bracket", key, place, bracket=mine)
 
     def _capture(self, place: int, record: Record, kind: str) -> None:
@@ -145,7 +135,7 @@ class Frames:
         bracket = next((b for b in reversed(self._open) if b.msg_id == parent), None)
         if bracket is None:
             return
-        self._add(bracket, place)
+        bracket.places.append(place)
         if kind == "clear_output":
             bracket.clears = bracket.clears is not False
             bracket.wipes = bracket.wipes or not _content(record).get("wait")
@@ -156,10 +146,6 @@ class Frames:
         if kind == "execute_result" or b'"display_id"' in record.parts[3]:
             bracket.plain = False
 
-    def _add(self, bracket: Bracket, place: int) -> None:
-        if self._places:
-            bracket.places.append(place)
-
 
 def _content(record: Record) -> dict[str, Any]:
     try:
@@ -167,55 +153,3 @@ def _content(record: Record) -> dict[str, Any]:
     except (IndexError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-class Superseded:
-    """What comes afterwards: kept live by feeding each record, or built from newer segments.
-
-    Cheap by design: other records than updates, comm messages and `clear_output` are
-    only asked for their type. An answer is never wrong, but may be "no" where a full
-    look at the records would say "yes".
-    """
-
-    def __init__(self) -> None:
-        self._frames = Frames(places=False)
-        self._displays: dict[Key, int] = {}
-        self._keys: dict[Key, dict[str, int]] = {}
-        self._barriers: dict[str, int] = {}
-        self._brackets: dict[Key, int] = {}
-
-    def feed(self, record: Record) -> None:
-        """Take note of `record`; records come in the order of their numbers."""
-        for frame in self._frames.feed(record.first, record):
-            if frame.kind == "display":
-                self._displays[frame.key] = record.first
-            elif frame.kind == "barrier":
-                self._barriers[frame.key[1]] = record.first
-            elif frame.kind == "update":
-                self._keys.setdefault(frame.key, {}).update(dict.fromkeys(frame.keys, record.first))
-            elif frame.bracket is not None and frame.bracket.wipes:
-                self._brackets[frame.key] = frame.bracket.opened
-
-    def forget(self, last: int) -> None:
-        """Let go of what is not after `last`: no older segment will be asked about."""
-        self._displays = {k: n for k, n in self._displays.items() if n > last}
-        self._barriers = {k: n for k, n in self._barriers.items() if n > last}
-        self._brackets = {k: n for k, n in self._brackets.items() if n > last}
-        kept = {
-            key: {k: n for k, n in keys.items() if n > last} for key, keys in self._keys.items()
-        }
-        self._keys = {key: keys for key, keys in kept.items() if keys}
-
-    def display(self, key: Key, after: int) -> bool:
-        """Whether the display is updated again after record `after`."""
-        return self._displays.get(key, 0) > after
-
-    def keys(self, key: Key, after: int) -> set[str]:
-        """Which keys of the comm are set again after `after`, with nothing but updates between."""
-        if self._barriers.get(key[1], 0) > after:
-            return set()
-        return {k for k, n in self._keys.get(key, {}).items() if n > after}
-
-    def bracket(self, key: Key, after: int) -> bool:
-        """Whether the Output is wiped by a complete bracket that begins after `after`."""
-        return self._brackets.get(key, 0) > after

@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from .compact import Superseded, closed_comms, compact_segment
-from .frames import FrameDecoder
-from .records import Record, RecordAssembler, encode_record, keeper_record
+from ..errors import WireError
+from .compact import closed_comms, compact_segment
+from .gaps import Gap
+from .records import Record, decode_records
 
-ALL = "*"
-"""Instead of execution ids: drop the messages of all."""
+NICENESS = 15
+DAMAGED, FAILED = 3, 1
+"""How the child ends when the segment cannot be read, or the new one not be written (now)."""
 
 
-def thin_out(data: bytes, executions: Collection[str], reason: str) -> bytes:
-    """A segment without the messages of some executions.
+def thin_out(data: bytes, reason: str, spared: Collection[str | None] = ()) -> bytes:
+    """A segment without the messages of most executions.
 
     Each run of dropped records becomes one `gap` record that says how many messages and
     bytes are missing; the keeper's own records stay.
@@ -31,101 +33,66 @@ def thin_out(data: bytes, executions: Collection[str], reason: str) -> bytes:
     ----------
     data : bytes
         The segment.
-    executions : collection of str
-        Their ids, or `ALL` among them for everything.
     reason : str
         What the gap says.
+    spared : collection of (str or None)
+        The executions whose messages stay; None: those which belong to none.
+
+    Raises
+    ------
+    WireError
+        If the segment is damaged.
     """
     pieces: list[bytes] = []
-    gap: _Gap | None = None
-    for record in _records(data):
-        if not _goes(record, executions):
-            if gap is not None:
-                pieces.append(gap.encode(reason))
-                gap = None
-            pieces.append(encode_record(record.first, record.last, record.head, record.parts))
-            continue
-        if gap is not None and gap.execution != record.execution:
-            pieces.append(gap.encode(reason))
+    gap: Gap | None = None
+    for record in decode_records(data):
+        goes = _may_go(record) and record.execution not in spared
+        if gap is not None and not (goes and gap.execution == record.execution):
+            pieces.append(gap.record(reason).encode())
             gap = None
+        if not goes:
+            pieces.append(record.encode())
+            continue
         if gap is None:
-            gap = _Gap(record)
+            gap = Gap(record)
         gap.add(record)
     if gap is not None:
-        pieces.append(gap.encode(reason))
+        pieces.append(gap.record(reason).encode())
     return b"".join(pieces)
 
 
-def _goes(record: Record, executions: Collection[str]) -> bool:
-    if record.channel == "keeper" and (record.type != "gap" and not _is_plain_hole(record)):
-        return False
-    return ALL in executions or record.execution in executions
-
-
-def _is_plain_hole(record: Record) -> bool:
+def _may_go(record: Record) -> bool:
+    if record.channel != "keeper" or record.type == "gap":
+        return True
     return record.type == "superseded" and not closed_comms(record)
 
 
-class _Gap:
-    def __init__(self, record: Record) -> None:
-        self.execution = record.execution
-        self._first = self._last = record.first
-        self._messages = self._bytes = 0
-
-    def add(self, record: Record) -> None:
-        self._last = record.last
-        if record.type == "gap" and record.channel == "keeper":
-            earlier = record.content
-            self._messages += int(earlier["messages"])
-            self._bytes += int(earlier["bytes"])
-        elif record.channel != "keeper":
-            pieces = record.head.get("pieces")
-            count = sum(1 for n in pieces if n) if isinstance(pieces, list) else 1
-            self._messages += count
-            self._bytes += sum(len(p) for p in record.parts)
-
-    def encode(self, reason: str) -> bytes:
-        if not self._messages:
-            head, parts = keeper_record("superseded", {}, execution=self.execution)
-        else:
-            content = {"messages": self._messages, "bytes": self._bytes, "reason": reason}
-            head, parts = keeper_record("gap", content, execution=self.execution)
-        return encode_record(self._first, self._last, head, parts)
-
-
-def _records(data: bytes) -> Iterator[Record]:
-    assembler = RecordAssembler()
-    for kind, payload in FrameDecoder(verify=True).feed(data):
-        record = assembler.feed(kind, payload)
-        if record is not None:
-            yield record
-
-
-def tidy(spec: dict[str, Any]) -> dict[str, Any]:
+def tidy(spec: dict[str, Any]) -> None:
     """Write ``spec["target"]`` from ``spec["source"]``.
 
     Parameters
     ----------
     spec : dict
-        ``source``, ``target`` (paths), ``executions`` (ids to drop; none: compact), ``reason``.
-
-    Returns
-    -------
-    dict
-        ``before`` and ``after``, in bytes.
+        ``source``, ``target`` (paths), ``spared`` (as for `thin_out`; None: compact), ``reason``.
     """
-    source, target = Path(spec["source"]), Path(spec["target"])
-    data = source.read_bytes()
-    executions = spec.get("executions") or ()
-    if executions:
-        result = thin_out(data, set(executions), str(spec.get("reason")))
+    data = Path(spec["source"]).read_bytes()
+    spared = spec["spared"]
+    if spared is None:
+        result = compact_segment(data)
     else:
-        result = compact_segment(data, Superseded())
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        result = thin_out(data, str(spec["reason"]), set(spared))
+    fd = os.open(spec["target"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as f:
         f.write(result)
-    return {"before": len(data), "after": len(result)}
 
 
-if __name__ == "__main__":
-    print(json.dumps(tidy(json.loads(sys.argv[1]))))
+def main() -> int:
+    """The child: what is to be done comes by standard input; its exit status."""
+    os.nice(NICENESS)
+    spec = json.load(sys.stdin)
+    try:
+        tidy(spec)
+    except (WireError, OSError) as e:
+        print(f"{spec['source']} cannot be rewritten: {e}", file=sys.stderr)
+        return DAMAGED if isinstance(e, WireError) else FAILED
+    return 0

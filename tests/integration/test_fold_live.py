@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from jupyter_remote_gpu.wire.compact import Superseded, compact
+from jupyter_remote_gpu.wire.compact import compact
 from tests.support.recorded import CELLS, Notebook, records_of, run
 
 
@@ -13,4 +13,4 @@ def test_streams_displays_and_captures() -> None:
     result = run(sys.executable, sources)
     raw = records_of(result["messages"])
     Notebook(len(sources)).feed(raw).check(result)
-    Notebook(len(sources)).feed(compact(raw, Superseded())).check(result)
+    Notebook(len(sources)).feed(compact(raw)).check(result)

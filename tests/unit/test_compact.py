@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_remote_gpu.client.outputs import fold
 from jupyter_remote_gpu.errors import WireError
-from jupyter_remote_gpu.wire.compact import Superseded, closed_comms, compact, compact_segment, trim
+from jupyter_remote_gpu.wire.compact import closed_comms, compact, compact_segment, trim
 from jupyter_remote_gpu.wire.frames import FrameDecoder
 from jupyter_remote_gpu.wire.records import Record, RecordAssembler, encode_record
 from tests.support.talk import Shown, Talk, random_talk
@@ -29,20 +29,14 @@ def decode(data: bytes) -> list[Record]:
 
 
 def in_segments(records: list[Record], rng: random.Random) -> list[Record]:
-    """The log in random segments, each compacted alone with what is known of the later ones."""
+    """The log in random segments, each compacted alone."""
     cuts = sorted(rng.sample(range(1, len(records)), rng.randrange(0, 4)))
     result: list[Record] = []
     for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True):
         if rng.random() < 0.2:
             result += records[start:end]  # one that was not compacted
             continue
-        later = Superseded()
-        # A live index has seen all that came before as well, and maybe not yet the newest.
-        for record in records[rng.choice([0, start, end]) : rng.randrange(end, len(records) + 1)]:
-            later.feed(record)
-        if rng.random() < 0.3:
-            later.forget(records[end - 1].last)
-        result += compact(records[start:end], later)
+        result += compact(records[start:end])
     return result
 
 
@@ -80,7 +74,7 @@ def test_the_same_output_at_every_cursor(seed: int) -> None:
         for fold_ in reader.cells.values():
             fold_._on_display = reader._elsewhere
         assert reader.feed(compacted).all() == expected, f"cursor {cursor}"
-    again = compact(compacted, Superseded())
+    again = compact(compacted)
     assert Shown().feed(again).all() == expected
 
 
@@ -97,19 +91,19 @@ def test_each_cell_alone_shows_the_same(seed: int) -> None:
 
 def test_bytes_of_a_segment() -> None:
     raw = decode(encode(random_talk(random.Random(7), 200)))
-    whole = compact(raw, Superseded())
-    data = compact_segment(encode(raw), Superseded())
+    whole = compact(raw)
+    data = compact_segment(encode(raw))
     assert data == encode(whole)
-    assert compact_segment(data, Superseded()) == encode(compact(whole, Superseded()))
+    assert compact_segment(data) == encode(compact(whole))
     with pytest.raises(WireError):
-        compact_segment(data[:-1] + bytes([data[-1] ^ 1]), Superseded())
+        compact_segment(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def test_texts_become_one_record_with_pieces() -> None:
     talk = Talk()
     for text in ("one\n", "zwei 🙂\n", "", "4\n"):
         talk.stream(text)
-    (record,) = compact(talk.records, Superseded())
+    (record,) = compact(talk.records)
     assert (record.first, record.last, record.head["pieces"]) == (1, 4, [4, 7, 0, 2])
     rest = trim(record, 1)
     assert rest is not None and rest.content["text"] == "zwei 🙂\n4\n"
@@ -124,7 +118,7 @@ def test_texts_around_a_superseded_frame_are_joined() -> None:
     talk.display("1 %", A, "bar", update=True)
     talk.stream("y")
     talk.display("2 %", A, "bar", update=True)
-    first, text, update = compact(talk.records, Superseded())
+    first, text, update = compact(talk.records)
     assert (text.first, text.last, text.head["pieces"]) == (2, 4, [1, 0, 1])
     assert (first, update) == (talk.records[0], talk.records[4])
 
@@ -134,7 +128,7 @@ def test_other_texts_are_not_joined(name: str, cell: str) -> None:
     talk = Talk()
     talk.stream("x")
     talk.stream("y", cell, name)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 @pytest.mark.parametrize("pieces", [[1], [1, 2], [1, -1], "no", [1, None]])
@@ -154,19 +148,19 @@ def test_an_update_waits_for_all_its_keys() -> None:
     talk = Talk()
     talk.comm("c", {"value": 1, "max": 5}, A)
     talk.comm("c", {"value": 2}, A)
-    assert kinds(compact(talk.records, Superseded())) == ["comm_msg", "comm_msg"]
+    assert kinds(compact(talk.records)) == ["comm_msg", "comm_msg"]
     talk.comm("c", {"max": 6}, A)
     talk.comm("c", {"value": 3}, A)
-    assert kinds(compact(talk.records, Superseded())) == ["superseded", "comm_msg", "comm_msg"]
+    assert kinds(compact(talk.records)) == ["superseded", "comm_msg", "comm_msg"]
 
 
 def test_buffers_count_as_keys() -> None:
     talk = Talk()
     talk.comm("c", {}, A, paths=(["pixels"],))
     talk.comm("c", {"value": 1}, A)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
     talk.comm("c", {}, A, paths=(["pixels"],))
-    assert kinds(compact(talk.records, Superseded())) == ["superseded", "comm_msg", "comm_msg"]
+    assert kinds(compact(talk.records)) == ["superseded", "comm_msg", "comm_msg"]
 
 
 def test_custom_messages_and_echoes() -> None:
@@ -175,7 +169,7 @@ def test_custom_messages_and_echoes() -> None:
     talk.say("comm_msg", {"comm_id": "c", "data": {"method": "custom", "content": {}}}, A)
     talk.comm("c", {"value": 2}, A, method="echo_update")
     talk.comm("c", {"value": 3}, A)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def test_a_comm_opened_anew_is_another_one() -> None:
@@ -184,14 +178,14 @@ def test_a_comm_opened_anew_is_another_one() -> None:
     talk.say("comm_close", {"comm_id": "c", "data": {}}, A)
     talk.open("c", {"value": 0}, A)
     talk.comm("c", {"value": 2}, A)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def test_halves_of_a_character_are_not_joined() -> None:
     talk = Talk()
     talk.stream("\ud83d")
     talk.stream("\ude42")
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def test_one_cell_that_runs_two_executions() -> None:
@@ -199,7 +193,7 @@ def test_one_cell_that_runs_two_executions() -> None:
     talk.stream("first")
     talk.stream("second")
     talk.records[1].head["execution"] = "c" * 32  # the same local cell, the same msg_id
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def bar(talk: Talk, text: str) -> None:
@@ -214,7 +208,7 @@ def test_the_last_complete_bracket_stays() -> None:
     for n in range(50):
         bar(talk, f"{n} %")
     talk.comm("out", {"msg_id": "cell-a"}, A)  # not complete: the one before it stays
-    first, *rest = compact(talk.records, Superseded())
+    first, *rest = compact(talk.records)
     assert (first.type, first.first, first.last) == ("superseded", 1, 196)
     assert closed_comms(first) == ["out"]
     assert rest == talk.records[196:]
@@ -227,7 +221,7 @@ def test_a_later_bracket_must_wipe(last: str) -> None:
     talk.comm("out", {"msg_id": "cell-a"}, A)
     talk.clear(A, wait=True) if last == "no output" else talk.display("more", A, None)
     talk.comm("out", {"msg_id": ""}, A)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def test_a_bracket_that_does_not_begin_with_a_clear_stays() -> None:
@@ -237,36 +231,7 @@ def test_a_bracket_that_does_not_begin_with_a_clear_stays() -> None:
     talk.clear(A, wait=True)
     talk.comm("out", {"msg_id": ""}, A)
     bar(talk, "1 %")
-    assert compact(talk.records, Superseded()) == talk.records
-
-
-def test_a_later_custom_message_protects_what_is_before_it() -> None:
-    talk = Talk()
-    talk.comm("c", {"value": 1}, A)
-    later = Superseded()
-    talk.say("comm_msg", {"comm_id": "c", "data": {"method": "custom", "content": {}}}, A)
-    talk.comm("c", {"value": 2}, A)
-    for record in talk.records:
-        later.feed(record)
-    assert compact(talk.records[:1], later) == talk.records[:1]
-
-
-def test_what_is_later_supersedes_a_whole_segment() -> None:
-    talk = Talk()
-    talk.display("1", A, "d", update=True)
-    talk.comm("c", {"value": 1}, A)
-    bar(talk, "1 %")
-    old = len(talk.records)
-    talk.display("2", A, "d", update=True)
-    talk.comm("c", {"value": 2}, A)
-    bar(talk, "2 %")
-    later = Superseded()
-    for record in talk.records:
-        later.feed(record)
-    (hole,) = compact(talk.records[:old], later)
-    assert (hole.type, hole.first, hole.last) == ("superseded", 1, old)
-    later.forget(talk.records[-1].last)
-    assert compact(talk.records[:old], later) == talk.records[:old]
+    assert compact(talk.records) == talk.records
 
 
 def test_one_cell_does_not_supersede_what_another_shows() -> None:
@@ -274,11 +239,11 @@ def test_one_cell_does_not_supersede_what_another_shows() -> None:
     talk.display("of a", A, "d")
     talk.display("a", A, "d", update=True)
     talk.display("b", B, "d", update=True)
-    assert compact(talk.records, Superseded()) == talk.records
+    assert compact(talk.records) == talk.records
 
 
 def test_replies_to_complete_go() -> None:
     talk = Talk()
     talk.stream("x")
     talk.say("complete_reply", {}, None, channel="shell", cls="ephemeral")
-    assert kinds(compact(talk.records, Superseded())) == ["stream", "superseded"]
+    assert kinds(compact(talk.records)) == ["stream", "superseded"]

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_remote_gpu.client.comms import CommFold
 from jupyter_remote_gpu.client.outputs import OutputFold, fold
-from jupyter_remote_gpu.wire.compact import Superseded, compact
+from jupyter_remote_gpu.wire.compact import compact
 from jupyter_remote_gpu.wire.records import Record, encode_record
 from tests.support.recorded import FIXTURE, Notebook, records_of
 from tests.support.talk import OUTPUT, Talk
@@ -29,7 +29,7 @@ def test_compacted_it_is_the_same_from_every_cursor(size: int) -> None:
     raw = records_of(RUN["messages"])
     compacted = []
     for start in range(0, len(raw), size):
-        compacted += compact(raw[start : start + size], Superseded())
+        compacted += compact(raw[start : start + size])
     for cursor in range(0, len(raw), 23):
         notebook = Notebook(len(RUN["cells"]))
         notebook.feed(raw[:cursor]).feed(compacted).check(RUN)
@@ -38,7 +38,7 @@ def test_compacted_it_is_the_same_from_every_cursor(size: int) -> None:
 def test_a_long_progress_bar_becomes_small() -> None:
     bars = [m for m in RUN["messages"] if m["cell"] in (3, 4)]
     raw = records_of(bars * 20)  # a longer run of the same bars
-    small = compact(raw, Superseded())
+    small = compact(raw)
 
     def size(records: list[Record]) -> int:
         return sum(len(encode_record(r.first, r.last, r.head, r.parts)) for r in records)
