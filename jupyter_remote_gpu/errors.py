@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 __all__ = [
@@ -20,7 +21,15 @@ __all__ = [
     "WireError",
     "error_from_json",
     "error_to_json",
+    "plain",
 ]
+
+MAX_MESSAGE = 4000
+MAX_CODE = 60
+
+
+MESSAGE_CHARS, CODE_CHARS, DETAILS_CHARS = 8000, 100, 64 << 10
+"""How much of an error of the other side is taken."""
 
 
 class RemoteGPUError(Exception):
@@ -156,8 +165,31 @@ def error_from_json(data: Any) -> RemoteGPUError:
         return RemoteGPUError(f"the other side answered with an unreadable error: {data!r:.200}")
     details = data.get("details")
     cls = _CLASSES.get(str(data.get("kind")), RemoteGPUError)
+    # Bounded: it is shown, kept, and sent on in a frame; and the pod may say what it likes.
+    fits = isinstance(details, dict) and len(json.dumps(details)) <= DETAILS_CHARS
     return cls(
-        str(data.get("message", "no message")),
-        code=str(data.get("code", cls.code)),
-        details=details if isinstance(details, dict) else {},
+        str(data.get("message", "no message"))[:MESSAGE_CHARS],
+        code=str(data.get("code", cls.code))[:CODE_CHARS],
+        details=details if fits else {},
     )
+
+
+def plain(text: str, limit: int = 2000, *, line: bool = False) -> str:
+    """What another machine said, as text that no terminal obeys.
+
+    Parameters
+    ----------
+    limit : int
+        Characters that are kept.
+    line : bool
+        Line breaks become spaces.
+    """
+    kept = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        c if c.isprintable() or (c == "\n" and not line) else " " if c.isspace() else _escaped(c)
+        for c in kept
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -142,12 +143,15 @@ class Executions:
         info.last = record.last
 
     def recent(self, count: int = RECENT) -> list[ExecutionInfo]:
-        """The newest executions, oldest first; open ones have the log's end as their last."""
-        infos = list(self.all.values())[-count:]
-        for info in infos:
-            if info.id in self.open and info.started is not None:
-                info.last = self.last
-        return infos
+        """The newest executions, oldest first; see `info`."""
+        return [self.info(name) for name in islice(reversed(self.all), count)][::-1]
+
+    def info(self, name: str) -> ExecutionInfo:
+        """The execution of that id; one that runs has the log's end as its last."""
+        info = self.all[name]
+        if name in self.open and info.started is not None:
+            return replace(info, last=self.last)
+        return info
 
     def running(self) -> str | None:
         """The execution that the kernel works on."""

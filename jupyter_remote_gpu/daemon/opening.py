@@ -22,8 +22,9 @@ from ..errors import (
 )
 from ..models import PodState
 from ..wire.records import is_id
+from .bounded import number, text
 from .kernel_link import KernelLink
-from .pods import PodEntry, Pods, how_it_ended
+from .pods import PATH_CHARS, PodEntry, Pods, how_it_ended, kernel_info
 
 CONNECT_SECONDS = 24 * 3600.0
 """How long an opening waits for a pod that reconnects; the face has a shorter limit."""
@@ -131,10 +132,10 @@ class Opener:
         died = mirror.executions.died or {}
         return {
             "kernel": kernel.state.id,
-            "started": mirror.info.get("started"),
+            "started": number(mirror.info.get("started")),
             "ended": how_it_ended(kernel.state) or "gone",
-            "time": died.get("time"),
-            "signal": died.get("signal"),
+            "time": number(died.get("time")),
+            "signal": text(died.get("signal")) or None,
         }
 
     async def _living(self, entry: PodEntry, known: str | None) -> KernelLink | None:
@@ -205,9 +206,9 @@ class Opener:
             raise PodError("The pod started a kernel without an identity: its code is not ours.")
         kernel.state.mirror.note(
             identity=info["identity"],
-            display_name=str(info.get("display_name") or ""),
-            started=info.get("started") or time.time(),
-            cwd=str(info.get("cwd") or ""),
+            display_name=text(info.get("display_name")),
+            started=number(info.get("started")) or time.time(),
+            cwd=text(info.get("cwd"), PATH_CHARS),
         )
         kernel.state.alive = True
         kernel.adopt(bridge)
@@ -237,17 +238,17 @@ class Opener:
             self._pods.kernels[kernel].state.mirror.note(notebook=notebook)
 
     def _answer(self, kernel: KernelLink, joined: bool) -> dict[str, Any]:
-        mirror = kernel.state.mirror
+        info = kernel_info(kernel.state)
         return {
-            "pod": mirror.pod,
-            "kernel": kernel.state.id,
-            "identity": mirror.identity,
+            "pod": info.pod,
+            "kernel": info.id,
+            "identity": info.identity,
             "joined": joined,
-            "started": mirror.info.get("started"),
-            "display_name": mirror.info.get("display_name", ""),
-            "cwd": mirror.info.get("cwd", ""),
-            "alive": kernel.state.alive,
-            "last": mirror.last,
+            "started": info.started,
+            "display_name": info.display_name,
+            "cwd": info.cwd,
+            "alive": info.alive,
+            "last": info.last,
         }
 
 

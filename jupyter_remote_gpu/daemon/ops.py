@@ -134,7 +134,6 @@ class Operations:
         kernels: dict[tuple[str, str], Args] = {}
         for kernel in self._pods.kernels.values():
             info = kernel_info(kernel.state)
-            info.executions = []
             if info.identity and info.pod in {e.name for e in entries}:
                 kernels[info.pod, info.id] = {**info.to_json(), "mirrored": True}
         for entry in entries:
@@ -185,9 +184,9 @@ class Operations:
         if len(prefix) < MIN_PREFIX or not prefix.isalnum():
             raise BadInput(f"Give at least {MIN_PREFIX} digits of the execution's id.")
         found = [
-            (kernel, info)
+            (kernel, name)
             for kernel in self._pods.kernels.values()
-            for name, info in kernel.state.mirror.executions.all.items()
+            for name in kernel.state.mirror.executions.all
             if name.startswith(prefix)
         ]
         if not found:
@@ -195,16 +194,15 @@ class Operations:
         if len(found) > 1:
             raise Conflict(
                 f"{len(found)} executions begin with {prefix[:40]}: give more digits.",
-                details={"ids": [info.id for _, info in found[:20]]},
+                details={"ids": [name for _, name in found[:20]]},
             )
-        kernel, info = found[0]
-        kernel.state.mirror.executions.recent()
+        kernel, name = found[0]
         mirror = kernel.state.mirror
         return {
             "pod": mirror.pod,
             "kernel": mirror.id,
             "identity": mirror.identity,
-            "execution": info.to_json(),
+            "execution": mirror.executions.info(name).to_json(),
         }
 
     # -- keys, doctor, the daemon itself

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from ..errors import Conflict, NotFound, RemoteGPUError
 from ..link import keys
 from ..link.supervisor import PodLink
-from ..models import KernelInfo, PodInfo, PodState
+from ..models import KernelInfo, PodInfo, PodState, no_such_pod
 from ..pods.registry import Pod, Registry
 from . import store
 from .bindings import Bindings
+from .bounded import TEXT_CHARS, number, plain, text
 from .entry import ON_ITS_WAY, PodEntry
 from .housekeeping import Housekeeping
 from .kernel_link import KernelLink
@@ -23,9 +24,12 @@ from .mirror import Mirror
 from .mirrors import load_mirrors
 from .sentences import GONE
 from .settings import Settings
-from .snapshot import NOW
+from .snapshot import CELLS, KERNELS, NOW, newest
 
 KEY_SECONDS = 10.0
+REASON_CHARS = 2000
+PATH_CHARS = 4096
+WARNINGS = 20
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -100,12 +104,7 @@ class Pods:
         """The pod of that name; `NotFound` with the names there are."""
         found = self.entries.get(name) if isinstance(name, str) else None
         if found is None or found.removed:
-            names = ", ".join(sorted(self.entries)) or "none yet"
-            raise NotFound(
-                f"There is no pod {name!r:.80} (known: {names}). "
-                "Add it: jupyter remote-gpu add NAME SSH-COMMAND",
-                details={"pods": sorted(self.entries)},
-            )
+            raise no_such_pod(name, self.entries)
         return found
 
     def add(self, name: str, ssh: str | list[str], python: str | None) -> PodEntry:
@@ -178,7 +177,8 @@ class Pods:
         link = entry.link if status.state is PodState.CONNECTED else None
         if link is not None and name in self._wanted.pods:
             self._wanted.add(name, reached=True)
-        self._spread(name, link, status.state, status.reason, status.since)
+        reason = _text_or_none(status.reason, REASON_CHARS)
+        self._spread(name, link, status.state, reason, status.since)
         self._on_change(NOW)
 
     def _spread(
@@ -199,17 +199,19 @@ class Pods:
                     name=name,
                     address=entry.pod.address,
                     state=status.state,
-                    reason=status.reason,
-                    code=status.code,
+                    reason=_text_or_none(status.reason, REASON_CHARS),
+                    code=_text_or_none(status.code),
                     since=status.since,
                     latency=status.latency,
                     waiting=sum(len(k.state.outbox) for k in kernels),
                     next_try=status.next_try,
-                    host_key=status.host_key,
-                    warnings=list(status.warnings),
+                    host_key=plain(status.host_key),
+                    warnings=[text(w, REASON_CHARS) for w in status.warnings[:WARNINGS]],
                     kernels=[kernel_info(k.state) for k in kernels if k.state.mirror.identity],
                 )
             )
+            for info in newest(infos[-1].kernels, KERNELS):
+                info.executions = self.kernels[info.id].state.mirror.executions.recent(CELLS)
         return infos
 
     # -- kernels
@@ -263,21 +265,24 @@ def how_it_ended(state: KernelState) -> str | None:
 
 
 def kernel_info(state: KernelState) -> KernelInfo:
-    """What the snapshot shows of a kernel."""
-    known, folded = state.mirror.info, state.mirror.executions
+    """What the snapshot shows of a kernel, without its executions."""
+    known = state.mirror.info
     return KernelInfo(
         id=state.id,
         identity=state.mirror.identity or "",
         pod=state.mirror.pod,
-        display_name=str(known.get("display_name") or ""),
-        started=known.get("started"),
+        display_name=text(known.get("display_name")),
+        started=number(known.get("started")),
         alive=state.alive,
         last=state.mirror.last,
-        cwd=str(known.get("cwd") or ""),
-        notebook=known.get("notebook"),
+        cwd=text(known.get("cwd"), PATH_CHARS),
+        notebook=_text_or_none(known.get("notebook"), PATH_CHARS),
         ended=how_it_ended(state),
-        executions=folded.recent(),
     )
+
+
+def _text_or_none(value: object, chars: int = TEXT_CHARS) -> str | None:
+    return text(value, chars) or None
 
 
 __all__ = ["PodEntry", "Pods", "how_it_ended", "kernel_info"]
