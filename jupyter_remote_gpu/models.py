@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .errors import BadInput
+from .errors import BadInput, NotFound
 
 __all__ = [
     "ExecutionInfo",
@@ -16,6 +17,7 @@ __all__ = [
     "PodInfo",
     "PodState",
     "check_pod_name",
+    "no_such_pod",
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -63,6 +65,16 @@ def check_pod_name(name: object) -> str:
             "beginning with a letter or a digit."
         )
     return name
+
+
+def no_such_pod(name: object, known: Iterable[str]) -> NotFound:
+    """The error for a pod that is not registered, with the names that are."""
+    names = sorted(known)
+    return NotFound(
+        f"There is no pod {name!r:.80} (known: {', '.join(names) or 'none yet'}). "
+        "Add it: jupyter remote-gpu add NAME SSH-COMMAND",
+        details={"pods": names},
+    )
 
 
 @dataclass

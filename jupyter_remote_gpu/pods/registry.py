@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, Conflict, NotFound
+from ..errors import BadInput, Conflict
 from ..files import private_folder, replace, set_aside
-from ..models import check_pod_name
+from ..models import check_pod_name, no_such_pod
 from . import hostkeys
 from .command import SSHTarget, parse_ssh
 
@@ -90,12 +90,7 @@ class Registry:
         """
         found = self._pods.get(name) if isinstance(name, str) else None
         if found is None:
-            names = ", ".join(sorted(self._pods)) or "none yet"
-            raise NotFound(
-                f"There is no pod {name!r:.80} (known: {names}). "
-                "Add it: jupyter remote-gpu add NAME SSH-COMMAND",
-                details={"pods": sorted(self._pods)},
-            )
+            raise no_such_pod(name, self._pods)
         return found
 
     def add(self, name: str, ssh: str | Sequence[str], python: str | None = None) -> Pod:
