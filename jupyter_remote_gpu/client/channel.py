@@ -7,6 +7,7 @@ import contextlib
 import json
 import threading
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -19,6 +20,10 @@ from .identity import next_number
 
 SPAWN_TRIES = 3
 """How often in a row a daemon may fail to start before the channel gives up."""
+LOST_SECONDS = (0.0, 0.05, 0.2, 1.0, 2.0)
+"""The pause before it dials again, by how often in a row the connection was lost soon."""
+STEADY_SECONDS = 5.0
+"""A connection that lasted longer was not lost soon."""
 
 
 class Channel:
@@ -58,9 +63,10 @@ class Channel:
         self._on_batch = on_batch
         self._on_control = on_control
         self._lock = threading.Lock()
-        self._requests: dict[int, bytes] = {}
-        self._controls: dict[str, bytes] = {}
-        self._sent = 0
+        # Requests by number and interrupts by tag, as long as they are not answered: in the
+        # order in which they were asked for, because an interrupt names what goes before it.
+        self._waiting: dict[int | str, bytes] = {}
+        self._unsent: deque[int | str] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -69,7 +75,8 @@ class Channel:
     @property
     def unacknowledged(self) -> int:
         """Requests that are not yet in the journal, as far as is known."""
-        return len(self._requests)
+        with self._lock:
+            return sum(isinstance(key, int) for key in self._waiting)
 
     async def run(self) -> None:
         """Follow the kernel until `close`.
@@ -86,7 +93,7 @@ class Channel:
         """
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        failures = 0
+        failures = losses = 0
         try:
             while not self._closed:
                 try:
@@ -97,15 +104,17 @@ class Channel:
                         raise
                     await asyncio.sleep(0.2 * failures)
                     continue
-                failures = 0
+                failures, began = 0, self._loop.time()
                 try:
                     self._start(connection)
                     await self._follow(connection)
                 except ConnectionLost:
-                    continue
+                    steady = self._loop.time() - began > STEADY_SECONDS
+                    losses = 0 if steady else losses + 1
                 finally:
                     self._connection = None
                     await connection.close()
+                await asyncio.sleep(LOST_SECONDS[min(losses, len(LOST_SECONDS) - 1)])
         except asyncio.CancelledError:
             if not self._closed:
                 raise
@@ -170,7 +179,7 @@ class Channel:
         parts = [_json(message), b"{}", b"{}", _json(content), *buffers]
         with self._lock:
             number = next_number(self.client)
-            self._requests[number] = encode_record(number, number, head, parts)
+            self._ask(number, encode_record(number, number, head, parts))
         self._wake()
         return number
 
@@ -179,15 +188,15 @@ class Channel:
         tag = uuid.uuid4().hex
         message = {"type": "interrupt", "execution": execution, "tag": tag}
         with self._lock:
-            self._controls[tag] = encode_control(message)
-        self._wake(tag)
+            self._ask(tag, encode_control(message))
+        self._wake()
         return tag
 
     def stop_kernel(self) -> None:
         """End the kernel on the pod; its journal stays."""
         with self._lock:
-            self._controls["stop"] = encode_control({"type": "stop"})
-        self._wake("stop")
+            self._ask("stop", encode_control({"type": "stop"}))
+        self._wake()
 
     # -- the connection
 
@@ -203,14 +212,15 @@ class Channel:
 
     def _start(self, connection: Connection) -> None:
         self._connection = connection
-        self._sent = 0
         with self._lock:
-            controls = list(self._controls.values())
-        for data in controls:
-            connection.write(data)
-        self._flush(None)
+            self._unsent = deque(self._waiting)
+        self._flush()
 
-    def _wake(self, control: str | None = None) -> None:
+    def _ask(self, key: int | str, data: bytes) -> None:
+        self._waiting[key] = data
+        self._unsent.append(key)
+
+    def _wake(self) -> None:
         loop = self._loop
         if loop is None:
             return
@@ -219,21 +229,19 @@ class Channel:
         except RuntimeError:
             here = False
         if here:
-            self._flush(control)
+            self._flush()
         else:
-            loop.call_soon_threadsafe(self._flush, control)
+            loop.call_soon_threadsafe(self._flush)
 
-    def _flush(self, control: str | None) -> None:
+    def _flush(self) -> None:
         connection = self._connection
         if connection is None:
             return  # all of it is sent when the connection is there
         with self._lock:
-            if control is not None and control in self._controls:
-                connection.write(self._controls[control])
-            for number, data in self._requests.items():
-                if number > self._sent:
+            while self._unsent:
+                data = self._waiting.get(self._unsent.popleft())
+                if data is not None:
                     connection.write(data)
-                    self._sent = number
 
     async def _follow(self, connection: Connection) -> None:
         assembler = RecordAssembler()
@@ -259,7 +267,7 @@ class Channel:
         batch.append(record)
         if record.channel == "keeper" and record.type == "died":
             with self._lock:
-                self._controls.pop("stop", None)
+                self._waiting.pop("stop", None)
 
     async def _take(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message.get("type")
@@ -270,9 +278,9 @@ class Channel:
             return
         with self._lock:
             if kind in ("ack", "rejected") and message.get("client") == self.client:
-                self._requests.pop(message.get("number", 0), None)
+                self._waiting.pop(message.get("number", 0), None)
             elif kind == "interrupted":
-                self._controls.pop(str(message.get("tag")), None)
+                self._waiting.pop(str(message.get("tag")), None)
         await self._on_control(message)
 
 
