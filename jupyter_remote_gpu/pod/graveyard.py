@@ -196,15 +196,20 @@ def serve(folder: Path, hello: dict[str, Any], source: int, sink: int) -> None:
     while True:
         more = peer.pump()
         if peer.closed:
-            return
+            break
         poll = select.poll()
         poll.register(source, select.POLLIN)
         poll.register(sink, select.POLLOUT if more else 0)
         ready = dict(poll.poll())
-        if ready.get(sink, 0) & (select.POLLERR | select.POLLNVAL):
-            return
+        if ready.get(sink, 0) & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+            break
         if ready.get(source):
             peer.receive()
+    if peer.unreadable:
+        lock = paths.FolderLock(folder)
+        if lock.acquire():  # for the next one who comes
+            mend(folder / "journal")
+            lock.release()
 
 
 def _refusal() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -21,18 +22,22 @@ from .. import files
 from ..wire.log import SEGMENT_BYTES
 from ..wire.retention import Retention, segment_bytes
 from . import housekeeping, paths
+from .audience import Audience
 from .conversation import Conversation
 from .intake import Intake
 from .journal import Journal
 from .kernel import KernelProcess
 from .peers import Peer
-from .processes import boot, start_time
+from .processes import boot, members, start_time
 
 LINGER_SECONDS = 10.0
 """How long readers may take the rest after the kernel ended (the journal stays readable)."""
 
 STOP_SECONDS = 5.0
 """Patience between asking a kernel to shut down, SIGTERM and SIGKILL, each."""
+
+GROUP_SECONDS = 2.0
+"""Patience with what a kernel that has ended leaves in its process group."""
 
 IDLE_SECONDS = 24 * 3600.0
 """A kernel without work and without a face for so long is ended."""
@@ -46,7 +51,8 @@ class Keeper:
         self.kernel_id = folder.name
         sockets = paths.socket_folder(self.kernel_id)
         self._socket_path = sockets / "keeper.sock"
-        self._listener = _listen(self._socket_path)
+        self._poller = zmq.Poller()
+        self.audience = Audience(self, self._socket_path, self._poller)
         # Both must exist before the first child can end.
         self._wake, wake = socket.socketpair()
         for end in (self._wake, wake):
@@ -62,9 +68,6 @@ class Keeper:
         self.retention = Retention(self.journal.log, size)
         self.house = housekeeping.Housekeeping(self.journal, self.retention)
         self._spec = spec
-        self._peers: list[tuple[Peer, socket.socket]] = []
-        self._poller = zmq.Poller()
-        self._masks: dict[Any, int] = {}
         self._stop_at: list[tuple[float, int]] = []
         self._asked = False
         self._idle_seconds = float(limits.get("idle_seconds") or IDLE_SECONDS)
@@ -104,27 +107,41 @@ class Keeper:
         """Serve until the kernel has ended and its readers have the rest."""
         for channel_socket in self.talk.sockets.values():
             self._poller.register(channel_socket, zmq.POLLIN)
-        self._poller.register(self._listener, zmq.POLLIN)
         self._poller.register(self._wake, zmq.POLLIN)
-        status: int | None = None
-        while status is None:
+        while (status := self.kernel.poll()) is None:
             self._turn(self._timeout())
-            status = self.kernel.poll()
         self._drain()
         self.talk.died(status, self.kernel.stderr_tail(), asked=self._asked, idle=self._idled)
-        self.info.update(ended=time.time(), status=status)
-        files.dump(self.folder / "kernel.json", self.info)
         self.journal.flush()
-        end = time.monotonic() + LINGER_SECONDS
-        while time.monotonic() < end and not all(p.drained for p, _ in self._peers):
+        self._note_end(status)
+        # What the kernel leaves in its group would keep the GPU's memory.
+        self.kernel.signal(signal.SIGTERM)
+        now = time.monotonic()
+        self._stop_at = [(now + GROUP_SECONDS, signal.SIGKILL)]
+        while time.monotonic() < now + LINGER_SECONDS and self._unfinished():
             self._turn(0.2)
+        self._note_end(status)
+
+    def _unfinished(self) -> bool:
+        if self.journal.log.trouble is not None or not self.audience.drained:
+            return True
+        return bool(members(self.kernel.pid))
+
+    def _note_end(self, status: int) -> None:
+        # While the journal's end is not on the disk this is left to who comes next.
+        if "ended" not in self.info and self.journal.log.trouble is None:
+            info = {**self.info, "ended": time.time(), "status": status}
+            try:
+                files.dump(self.folder / "kernel.json", info)
+            except OSError as e:
+                print(f"kernel.json: {e.strerror}", file=sys.stderr)
+            else:
+                self.info = info
 
     def close(self) -> None:
         """Let go of everything; the journal's folder stays."""
-        for peer, sock in self._peers:
-            peer.close()
-            sock.close()
-        self._listener.close()
+        self.kernel.close()
+        self.audience.close()
         paths.remove_sockets(self.folder, self._socket_path.parent)
         self.house.close()
         self.talk.close()
@@ -148,6 +165,8 @@ class Keeper:
             waits.append(self._wanted_at + self._idle_seconds - now)
         if self.journal.log.trouble:
             waits.append(1.0)
+        if (resumes := self.audience.resumes_at) is not None:
+            waits.append(resumes - now)
         return max(0.0, min(waits))
 
     def _turn(self, timeout: float) -> bool:
@@ -157,11 +176,7 @@ class Keeper:
         for channel, channel_socket in self.talk.sockets.items():
             if channel_socket in ready:
                 spoke = self.talk.receive(channel) or spoke
-        for peer, sock in list(self._peers):
-            if ready.get(sock.fileno(), 0) & (zmq.POLLIN | zmq.POLLERR):
-                peer.receive()
-        if self._listener.fileno() in ready:
-            self._accept()
+        self.audience.receive(ready)
         if self._wake.fileno() in ready:
             with contextlib.suppress(BlockingIOError):
                 self._wake.recv(4096)
@@ -169,7 +184,7 @@ class Keeper:
         self.journal.flush()
         self.house.turn()
         self._timers()
-        self._pump()
+        self.audience.pump()
         return spoke
 
     def _timers(self) -> None:
@@ -180,37 +195,14 @@ class Keeper:
             self.journal.log.retry()
         if (trouble := self.journal.trouble) != self._trouble:
             self._trouble = trouble
-            for peer, _ in self._peers:
-                peer.send({"type": "trouble", "where": "pod", "message": self._trouble})
-        if self.talk.busy or any(p.faces for p, _ in self._peers):
+            self.audience.tell({"type": "trouble", "where": "pod", "message": trouble})
+        if self.talk.over:
+            return
+        if self.talk.busy or self.audience.faces:
             self._wanted_at = now
         elif now - self._wanted_at >= self._idle_seconds and not self._stop_at:
             self._idled = True
             self._stop()
-
-    def _pump(self) -> None:
-        for entry in list(self._peers):
-            peer, sock = entry
-            more = peer.pump()
-            if peer.closed:
-                self._poller.unregister(sock)
-                self._peers.remove(entry)
-                self._masks.pop(sock, None)
-                sock.close()
-                continue
-            mask = zmq.POLLIN | (zmq.POLLOUT if more else 0)
-            if self._masks.get(sock) != mask:
-                self._poller.modify(sock, mask)
-                self._masks[sock] = mask
-
-    def _accept(self) -> None:
-        sock, _ = self._listener.accept()
-        if not _same_user(sock):
-            sock.close()
-            return
-        self._peers.append((Peer(self, sock.fileno(), sock.fileno()), sock))
-        self._poller.register(sock, zmq.POLLIN)
-        self._masks[sock] = zmq.POLLIN
 
     # -- what peers ask
 
@@ -218,10 +210,7 @@ class Keeper:
         return {"alive": self.kernel.poll() is None, "started": self.info["started"]}
 
     def opened(self, peer: Peer) -> None:
-        """A client that comes back supersedes its half-open predecessor."""
-        for other, _ in self._peers:
-            if other is not peer and other.client == peer.client:
-                other.close()
+        self.audience.supersede(peer)
 
     def on_request(self, peer: Peer, record: Any) -> None:
         self._wanted_at = time.monotonic()
@@ -249,27 +238,6 @@ class Keeper:
             self.talk.shutdown()
 
 
-def _listen(path: Path) -> socket.socket:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(16)
-    listener.setblocking(False)
-    return listener
-
-
-def _same_user(sock: socket.socket) -> bool:
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True  # the folder is 0700
-    import struct
-
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    _, uid, _ = struct.unpack("3i", raw)
-    return bool(uid == os.getuid())
-
-
 def main(spec: dict[str, Any]) -> None:
     """Run the keeper of ``spec["folder"]``; tells ``spec["notify"]`` (a pipe) how it began."""
     folder = Path(spec["folder"])
@@ -278,10 +246,13 @@ def main(spec: dict[str, Any]) -> None:
     if not lock.acquire():
         os.write(notify, b"another keeper has this kernel\n")
         return
+    keeper = None
     try:
         keeper = Keeper(folder, files.read(folder / "spec.json"))
         keeper.start()
     except Exception as e:
+        if keeper is not None:
+            keeper.kernel.close()
         # The only one who can tell the user is the `start` command at the pipe's other end.
         traceback.print_exc()
         os.write(notify, f"{type(e).__name__}: {e}\n".encode("utf-8", "replace"))
@@ -291,7 +262,5 @@ def main(spec: dict[str, Any]) -> None:
     try:
         keeper.run()
     finally:
-        if keeper.kernel.poll() is None:
-            keeper.kernel.signal(signal.SIGKILL)
         keeper.close()
         lock.release()

@@ -96,8 +96,22 @@ class KernelProcess:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit status (negative: the signal) once it has ended."""
-        return None if self._process is None else self._process.poll()
+        """The exit status (negative: the signal) once it has ended.
+
+        It stays a zombie until `close`: its number, which names its group, stays ours.
+        """
+        if self._process is None or not hasattr(os, "waitid"):
+            return None if self._process is None else self._process.poll()
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return None
+        return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+    def close(self) -> None:
+        """End what is left of it and of its group."""
+        if self._process is not None and self._process.returncode is None:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel's whole process group (its workers too)."""

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from .. import _version
-from ..errors import RemoteGPUError, WireError, error_to_json
+from ..errors import PodError, RemoteGPUError, WireError, error_to_json
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from ..wire.reader import LogReader
@@ -43,6 +43,10 @@ class Peer:
         Who speaks; None until its hello was taken.
     closed : bool
         The other side is gone, or was refused and has been told.
+    refused : bool
+        It has been, or will be, told why it is not served.
+    unreadable : bool
+        It was refused because the journal cannot be read at its cursor.
     """
 
     def __init__(self, service: Service, source: int, sink: int) -> None:
@@ -56,7 +60,7 @@ class Peer:
         self._controls: deque[bytes] = deque()
         self._out = b""
         self._reader: LogReader | None = None
-        self._refused = False
+        self.refused = self.unreadable = False
         os.set_blocking(source, False)
         os.set_blocking(sink, False)
 
@@ -86,7 +90,7 @@ class Peer:
         """Act on bytes from the other side."""
         try:
             for kind, payload in self._decoder.feed(data):
-                if self._refused:
+                if self.refused or self.closed:
                     return
                 if kind != CONTROL:
                     record = self._assembler.feed(kind, payload)
@@ -100,13 +104,13 @@ class Peer:
                 elif message.get("type") == "ping":
                     self.send({"type": "pong", "tag": message.get("tag")})
                 elif message.get("type") == "faces":
-                    self.faces = int(message.get("count") or 0)
+                    self.faces = _count(message.get("count"))
                 else:
                     self._service.on_control(self, message)
         except RemoteGPUError as e:
-            self._refuse(e)
+            self.refuse(e)
         except (TypeError, ValueError, KeyError) as e:
-            self._refuse(WireError(f"a message has the wrong form ({type(e).__name__})"))
+            self.refuse(WireError(f"a message has the wrong form ({type(e).__name__})"))
 
     def _need_hello(self) -> None:
         if self.client is None:
@@ -147,8 +151,8 @@ class Peer:
         )
         self._service.opened(self)
 
-    def _refuse(self, error: RemoteGPUError) -> None:
-        self._refused = True
+    def refuse(self, error: RemoteGPUError) -> None:
+        self.refused = True
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -172,7 +176,7 @@ class Peer:
             if self.closed:
                 return False
             if not self._out and not self._fill():
-                if self._refused:
+                if self.refused:
                     self.close()
                 return False
             try:
@@ -189,8 +193,25 @@ class Peer:
             self._out = b"".join(self._controls)
             self._controls.clear()
         elif self._reader is not None:
-            self._out = self._reader.read(CHUNK)
+            try:
+                self._out = self._reader.read(CHUNK)
+            except (RemoteGPUError, OSError) as e:
+                self.unreadable = True
+                self.refuse(
+                    PodError(
+                        f"The kernel's journal on the pod cannot be read beyond record "
+                        f"{self._reader.cursor}: {e}. What this laptop has of it stays.",
+                        code="journal",
+                    )
+                )
+                return self._fill()
         return bool(self._out)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise WireError("the count of faces is not a number")
+    return value
 
 
 def reject(peer: Peer, record: Record, error: RemoteGPUError) -> None:

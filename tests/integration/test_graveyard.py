@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from jupyter_remote_gpu.wire.records import encode_record, keeper_record
+from tests.support.groups import group_of
 from tests.support.keeper import PATIENCE, Bridge, PodCommands
 
 EXECUTION = "e" * 32
@@ -99,6 +99,21 @@ def test_a_damaged_journal_is_read_and_stops_nothing(
     reader.close()
 
 
+def test_a_journal_that_is_damaged_later_is_mended_for_the_next_reader(
+    commands: PodCommands,
+) -> None:
+    folder = dead_kernel(commands)
+    commands.run("list")
+    zeros_at_the_end(folder)
+    reader = commands.bridge(folder.name)
+    assert reader.control(lambda m: m["type"] == "refused")["error"]["code"] == "journal"
+    reader.until_end()
+    again = commands.bridge(folder.name)
+    again.record("died")
+    assert len(again.all("gap")) == 1
+    again.close()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_a_damaged_kernel_json_is_set_aside(commands: PodCommands, text: str) -> None:
     folder = dead_kernel(commands)
@@ -142,15 +157,6 @@ def test_how_it_ended_is_told_although_the_disk_is_full(commands: PodCommands) -
 
 
 WORKER = "trap '' TERM; exec sleep 1000"
-
-
-def group_of(pid: int) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            if os.getpgid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
 
 
 @pytest.mark.parametrize("leader_first", [False, True])

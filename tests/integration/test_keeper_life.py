@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_remote_gpu.pod import start
 from jupyter_remote_gpu.pod.kernel import OOM_ABOVE_KEEPER
 from jupyter_remote_gpu.pod.paths import ENDED_DAYS
-from tests.support.keeper import PodCommands
+from tests.support.groups import group_of
+from tests.support.keeper import PATIENCE, PodCommands
 
 IDLE_SECONDS = 2
 
@@ -98,3 +104,48 @@ def test_a_keeper_gets_a_scope_of_its_own_where_sessions_are_cleaned_up(
             timeout=10,
         )
         assert done.stdout == b"--quiet --\n"
+
+
+WORKER = "trap '' TERM; while :; do sleep 0.1; done"
+
+
+@pytest.mark.parametrize("worker", ["sleep 1000", f"bash -c {json.dumps(WORKER)}"])
+def test_what_a_kernel_leaves_in_its_group_is_ended(commands: PodCommands, worker: str) -> None:
+    """Workers of a kernel that was killed would keep the GPU's memory."""
+    kernel = commands.start(argv=["bash", "-c", f"{worker} & read -t 1 < /dev/zero"])
+    info = commands.kernel_info(kernel.kernel)
+    kernel.record("died")
+    kernel.until_end()
+    psutil.wait_procs([psutil.Process(info["keeper_pid"])], PATIENCE)
+    assert group_of(info["pid"]) == []
+
+
+def test_a_kernel_whose_keeper_cannot_begin_is_ended(commands: PodCommands) -> None:
+    kernel = uuid.uuid4().hex
+    folder = commands.state / "kernels" / kernel
+    (folder / "kernel.json").mkdir(parents=True, mode=0o700)  # no file can take this place
+    spec = {"argv": ["sleep", "1000.25"], "python": commands.python}
+    answer = commands.run("start", {"kernel": kernel, "spec": spec})
+    assert "kernel.json" in answer["error"]["message"]
+    journal = b"".join(p.read_bytes() for p in (folder / "journal").glob("*.seg"))
+    started = json.loads(journal[journal.index(b'{"kernel"') :])
+    assert not psutil.pid_exists(started["pid"])
+
+
+def test_how_a_kernel_ended_is_told_although_the_disk_is_full(commands: PodCommands) -> None:
+    kernel = commands.start()
+    execution = kernel.execute("import time; print('before', flush=True); time.sleep(60)")
+    kernel.record("stream", execution)
+    info = commands.kernel_info(kernel.kernel)
+    unlimited = resource.RLIM_INFINITY
+    resource.prlimit(info["keeper_pid"], resource.RLIMIT_FSIZE, (0, unlimited))
+    os.kill(info["pid"], signal.SIGKILL)
+    assert kernel.record("died").content["signal"] == "SIGKILL"
+    assert kernel.record("ended", execution).content["outcome"] == "died"
+    # Room at last, while the keeper lingers: its own words are on the disk.
+    resource.prlimit(info["keeper_pid"], resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    kernel.until_end()
+    assert commands.kernel_info(kernel.kernel)["status"] == -signal.SIGKILL
+    late = commands.bridge(kernel.kernel)
+    assert late.record("died").content["signal"] == "SIGKILL"
+    late.close()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from jupyter_remote_gpu.wire.frames import encode_control
@@ -57,3 +63,69 @@ def test_hello_must_come_first(kernel: Bridge) -> None:
     out, _ = process.communicate(encode_control({"type": "stop"}), timeout=PATIENCE)
     assert b"unknown-service" in out
     assert kernel.run("1")["outcome"] == "ok"
+
+
+def segments(kernel: Bridge) -> list[Path]:
+    folder = kernel.pod.state / "kernels" / kernel.kernel / "journal"
+    return sorted(folder.glob("*.seg"))
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, 30)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut_short])
+def test_a_damaged_journal_costs_a_reader_and_not_the_kernel(
+    kernel: Bridge, damage: Callable[[Path], None]
+) -> None:
+    kernel.run("n = 41")
+    for path in segments(kernel):
+        damage(path)
+    late = kernel.pod.bridge(kernel.kernel)
+    error = late.control(lambda m: m["type"] == "refused")["error"]
+    assert error["code"] == "journal"
+    assert "cannot be read beyond record 0" in error["message"]
+    late.until_end()
+    mark = kernel.pod.home / "mark"
+    kernel.execute(f"open({str(mark)!r}, 'w').write(str(n + 1))")
+    end = time.monotonic() + PATIENCE
+    while not mark.exists() or mark.read_text() != "42":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), -1, "2", [], None])
+def test_a_count_of_faces_that_is_none_is_refused(kernel: Bridge, count: object) -> None:
+    other = kernel.pod.bridge(kernel.kernel)
+    other.tell(type="faces", count=count)
+    other.control(lambda m: m["type"] == "refused")
+    other.close()
+    assert kernel.run("1")["outcome"] == "ok"
+
+
+def test_no_file_descriptors_left_for_a_new_peer(kernel: Bridge) -> None:
+    kernel.run("1")
+    keeper = kernel.pod.kernel_info(kernel.kernel)["keeper_pid"]
+    usual = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir(f"/proc/{keeper}/fd")}
+    free = min(set(range(len(used) + 1)) - used)
+    log = kernel.pod.state / "kernels" / kernel.kernel / "keeper.log"
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (free, usual[1]))
+    process = kernel.pod.popen("bridge", {})
+    assert process.stdin is not None
+    hello = {"service": f"kernel:{kernel.kernel}", "protocol": 1, "client": "d" * 32}
+    process.stdin.write(encode_control({**hello, "identity": None, "cursor": 0}))
+    process.stdin.flush()
+    end = time.monotonic() + PATIENCE
+    while "nobody can be let in" not in log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert kernel.run("1")["outcome"] == "ok"
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, usual)
+    out = b""
+    assert process.stdout is not None
+    while b'"welcome"' not in out:
+        piece = os.read(process.stdout.fileno(), 65536)
+        assert piece, out
+        out += piece
+    assert log.read_text().count("nobody") < 100
