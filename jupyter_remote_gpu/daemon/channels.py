@@ -180,8 +180,6 @@ class FaceChannel:
         execution = message.get("execution")
         if kind == "ping":
             self.tell({"type": "pong", "tag": tag})
-        elif kind == "stop":
-            self._state.stop()
         elif kind == "interrupt" and isinstance(tag, str):
             if execution is not None and not isinstance(execution, str):
                 raise WireError("an interrupt names no execution")

@@ -65,8 +65,8 @@ class KernelLink:
         self._heard = 0.0
         self._greeted = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"kernel {state.id}")
-        state.on_need = self._kick.set
-        state.send = self._send
+        state.handover.on_need = self._kick.set
+        state.handover.send = self._send
 
     # -- from the pod's side
 
@@ -91,7 +91,7 @@ class KernelLink:
         TransportError
             If there was no answer within `timeout` seconds.
         RemoteGPUError
-            If the pod does not serve this kernel.
+            If the pod does not serve this kernel, or cannot.
         """
         state = self.state
         if state.mirror.executions.died is not None:
@@ -111,9 +111,11 @@ class KernelLink:
             failed.cancel()
         if state.fault is not None:
             raise state.fault
-        if not self._greeted.is_set():
-            raise TransportError("The pod does not answer: wait until it is connected again.")
-        return state.alive is True
+        if state.alive is not None:
+            return state.alive
+        if state.faulty.is_set() and state.failure is not None:
+            raise state.failure
+        raise TransportError("The pod does not answer: wait until it is connected again.")
 
     async def close(self) -> None:
         """Let go of the pod; the kernel runs on."""
@@ -133,9 +135,15 @@ class KernelLink:
             began = time.monotonic()
             try:
                 await self._once()
-            except (RemoteGPUError, OSError, TimeoutError) as e:
-                # All of it may pass: what stays so was told to the state already.
+            except (TransportError, OSError) as e:
                 log.warning("bridge to kernel %s: %s %s", self.state.id, type(e).__name__, e)
+            except RemoteGPUError as e:
+                # It may pass, but perhaps not before somebody does something about it.
+                log.warning("bridge to kernel %s: %s %s", self.state.id, type(e).__name__, e)
+                self.state.failed(e)
+            except Exception as e:  # whatever it is: the next bridge may do better
+                log.exception("bridge to kernel %s", self.state.id)
+                self.state.failed(e)
             failures = 0 if time.monotonic() - began > SHORT_SECONDS else failures + 1
             if failures:
                 # Of a change (the link is back, a face came) it is told by the event.
@@ -151,21 +159,27 @@ class KernelLink:
             bridge = await self._link.open_bridge(None)
         side = asyncio.create_task(self._watch(bridge))
         try:
-            await self._talk(bridge)
-        except TransportError:
-            raise
-        except RemoteGPUError as e:
-            if not self.state.refused(e):
-                raise
+            refusal = await self._talk(bridge)
         finally:
             self._bridge = None
             self._greeted.clear()
-            self.state.unbridged()
             side.cancel()
-            await bridge.close()
-            await asyncio.wait([side])
+            try:
+                self.state.unbridged()
+            finally:
+                await bridge.close()
+                await asyncio.wait([side])
+        if refusal is not None and not self.state.refused(refusal):
+            raise refusal
 
-    async def _talk(self, bridge: Bridge) -> None:
+    async def _talk(self, bridge: Bridge) -> RemoteGPUError | None:
+        """Until the bridge ends; why the pod refuses to serve this kernel, if it does.
+
+        Raises
+        ------
+        WireError
+            If what comes is of no use. What was sent may have arrived all the same.
+        """
         mirror = self.state.mirror
         bridge.write(
             encode_control(
@@ -184,7 +198,7 @@ class KernelLink:
         while True:
             data = await bridge.read(READ_BYTES)
             if not data:
-                return
+                return None
             self._heard = time.monotonic()
             records: list[tuple[int, bytes]] = []
             for kind, raw in decoder.feed_raw(data):
@@ -193,8 +207,10 @@ class KernelLink:
                     continue
                 message = decode_control(raw[9:])
                 if message.get("type") == "refused":
-                    raise error_from_json(message.get("error"))
+                    return error_from_json(message.get("error"))
                 if self._bridge is None:
+                    if message.get("protocol", PROTOCOL) != PROTOCOL:
+                        return _other_version(message["protocol"])
                     self._welcome(bridge, message)
                 else:
                     self.state.told(message)
@@ -208,12 +224,6 @@ class KernelLink:
     def _welcome(self, bridge: Bridge, message: dict[str, Any]) -> None:
         if message.get("type") != "welcome" or not isinstance(message.get("next"), int):
             raise WireError("the pod's first answer is not a welcome")
-        if message.get("protocol") != PROTOCOL:
-            raise WireError(
-                f"The kernel's keeper speaks protocol {message.get('protocol')!r}, this laptop "
-                f"{PROTOCOL}: use the version of jupyter-remote-gpu that started it.",
-                code="version",
-            )
         self.state.greeted(message)
         self._bridge = bridge
         for frame in [*self.state.outbox.everything(), self._faces_frame()]:
@@ -264,3 +274,11 @@ class KernelLink:
                 unwanted = now
             elif now - unwanted > LINGER_SECONDS:
                 await bridge.close()
+
+
+def _other_version(protocol: object) -> WireError:
+    return WireError(
+        f"The kernel's keeper speaks protocol {protocol!r:.40}, this laptop {PROTOCOL}: use the "
+        "version of jupyter-remote-gpu that started it.",
+        code="version",
+    )

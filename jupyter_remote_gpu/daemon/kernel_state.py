@@ -10,13 +10,12 @@ from typing import Any
 from ..errors import NotFound, RemoteGPUError, WireError
 from ..files import set_aside
 from ..models import PodState
-from ..wire.frames import encode_control
 from ..wire.records import Record, is_id
 from . import sentences
 from .audience import Audience
 from .channels import FaceChannel
+from .handover import Handover
 from .mirror import Mirror
-from .outbox import Outbox, check_request, interrupt_frame
 from .sentences import GONE
 from .snapshot import LATER, NOW, SOON
 
@@ -36,7 +35,11 @@ class KernelState:
     Attributes
     ----------
     alive : bool or None
-        None while nobody knows.
+        None while nobody knows: without a bridge a living kernel may end unseen.
+    failure : RemoteGPUError or None
+        Why the latest bridge was of no use; tried again, and over when the mirror is up to date.
+    faulty : asyncio.Event
+        There is a new fault or failure.
     synced : bool
         Since the pod was connected the mirror has once been as long as the journal.
     """
@@ -44,18 +47,20 @@ class KernelState:
     def __init__(self, mirror: Mirror, on_change: Callable[[float], None]) -> None:
         self.mirror = mirror
         self.id = mirror.id
-        self.outbox = Outbox()
         self.audience = Audience()
+        self.handover = Handover(self.audience, lambda: self.mirror.executions)
+        self.outbox = self.handover.outbox
         self.alive: bool | None = False if mirror.executions.died is not None else None
         self.synced = mirror.finished
         self.faulty = asyncio.Event()
-        self.send: Callable[[bytes], bool] = lambda frame: False
-        self.on_need: Callable[[], None] = lambda: None
+        self.failure: RemoteGPUError | None = None
         self._on_change = on_change
         self._next = 0
         self._bridged = False
+        self._pod_trouble: object = None
         self._writing: asyncio.Task[None] | None = None
         if mirror.info.get("gone"):
+            self.alive = False
             self._set_fault(NotFound(str(mirror.info["gone"]), code=GONE))
 
     @property
@@ -90,18 +95,29 @@ class KernelState:
         if isinstance(welcome.get("started"), (int, float)):
             self.mirror.note(started=welcome["started"])
         self.alive = bool(welcome.get("alive"))
-        if not self.alive:
-            self.outbox.stop = False
         self._next = int(welcome["next"])
         self._bridged = True
-        self.audience.trouble("pod", welcome.get("trouble"))
+        self._pod_trouble = welcome.get("trouble")
+        self._tell_trouble()
         self._check_synced()
         self._on_change(NOW)
 
     def unbridged(self) -> None:
         """The bridge is gone: what is incomplete is dropped, requests wait."""
         self._bridged = False
+        self.alive = None if self.alive else self.alive
+        self.handover.unbridged()
+        self._on_change(LATER)
         self.mirror.rollback()
+
+    def failed(self, error: Exception) -> None:
+        """No bridge could be had, or what it brought was of no use. It is tried again."""
+        self.failure = sentences.failure(error)
+        self.faulty.set()
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        self.audience.trouble("pod", self.failure or self._pod_trouble)
 
     def append(self, frames: list[tuple[int, bytes]]) -> None:
         """Take record frames from the pod into the mirror and wake who reads.
@@ -118,28 +134,38 @@ class KernelState:
             folded = self.mirror.executions
             if folded.died is not None:
                 self.alive = False
-                self.outbox.stop = False
             if folded.started and not self.mirror.info.get("display_name"):
                 self.mirror.note(display_name=str(folded.started.get("display_name", "")))
+            self.handover.settle()
         self._check_synced()
         self._on_change(SOON if told else LATER)
 
     def told(self, message: dict[str, Any]) -> None:
-        """Pass a control message of the keeper's on to whom it concerns."""
+        """Pass a control message of the keeper's on to whom it concerns.
+
+        Raises
+        ------
+        WireError
+            If it is not of the protocol.
+        """
         kind = message.get("type")
         if kind in ("ack", "rejected"):
-            self.outbox.done(message.get("client"), message.get("number"))
-            self.audience.tell(message.get("client"), message)
+            client, number = message.get("client"), message.get("number")
+            if not is_id(client) or type(number) is not int:
+                raise WireError(f"the keeper's {kind} names no request")
+            self.outbox.done(str(client), number)
+            self.audience.tell(client, message)
             self._on_change(SOON)
         elif kind == "interrupted":
             origin = self.outbox.interrupts.pop(str(message.get("tag")), None)
             if origin is not None:
                 self.audience.tell(origin[0], message)
         elif kind == "trouble":
-            self.audience.trouble("pod", message.get("message"))
+            self._pod_trouble = message.get("message")
+            self._tell_trouble()
 
     def refused(self, error: RemoteGPUError) -> bool:
-        """The bridge cannot serve this kernel; whether that stays so (True) or may pass."""
+        """The pod refused to serve this kernel; whether that stays so (True) or may pass."""
         if error.code == "keeper-stuck":
             return False
         if error.code == "identity" and is_id(error.details.get("identity")):
@@ -147,15 +173,12 @@ class KernelState:
             return True
         error = sentences.gone(self.id, error) or error
         log.error("kernel %s: %s", self.id, error)
+        self.synced = True
+        self._set_fault(error)
         if error.code == GONE:
             self.alive = False
             self.mirror.note(gone=str(error))
-        self.synced = True
-        self._set_fault(error)
-        for key in self.outbox.take_all():
-            self.audience.reject(*key, error)
-        self.outbox.stop = False
-        self._void_interrupts()
+        self.handover.give_up(error, sent=error.code == GONE)
         self.audience.tell_link()
         self._on_change(NOW)
         return True
@@ -169,6 +192,8 @@ class KernelState:
         if self.fault is not None and (gone or self.fault.code != GONE):
             self.mirror.note(gone=None)
             self.audience.fault = None
+            self.alive = False if self.mirror.executions.died is not None else None
+        if self.fault is None:
             self.faulty.clear()
 
     def pod_is(self, state: PodState, reason: str | None, since: float) -> None:
@@ -178,15 +203,15 @@ class KernelState:
         if state is not PodState.CONNECTED and self.alive:
             self.alive = None
         if state not in _GOING:
-            error = sentences.not_connected(self.mirror.pod, self.audience)
-            for key in self.outbox.take_unsent():
-                self.audience.reject(*key, error)
-            self._void_interrupts()
+            self.handover.give_up(sentences.not_connected(self.mirror.pod, self.audience))
         if before != (state, reason):
             self.audience.tell_link()
 
     def _start_anew(self, identity: str) -> None:
         old = self.mirror
+        if self._writing is not None:
+            self._writing.cancel()
+            self.audience.trouble("laptop", None)
         old.close()
         aside = set_aside(old.folder)
         log.warning("kernel %s has another journal: the old mirror is now %s", self.id, aside.name)
@@ -196,12 +221,16 @@ class KernelState:
         self.mirror.note(**info)
         self.synced = False
         error = sentences.other_journal(identity)
-        for key in self.outbox.take_all():
-            self.audience.reject(*key, error)
+        self.handover.give_up(error, sent=True)
         self.audience.refuse_all(error)
 
     def _check_synced(self) -> None:
-        if not self.synced and self._bridged and self.mirror.last + 1 >= self._next:
+        if not self._bridged or self.mirror.last + 1 < self._next:
+            return
+        if self.failure is not None:
+            self.failure = None
+            self._tell_trouble()
+        if not self.synced:
             self.synced = True
             self.mirror.wake()
 
@@ -210,49 +239,16 @@ class KernelState:
     def attach(self, channel: FaceChannel) -> None:
         """A face reads."""
         self.audience.attach(channel)
-        self.on_need()
+        self.handover.on_need()
 
     def request(self, client: str, record: Record) -> None:
-        """Hand a face's request over, or reject it with the reason.
-
-        Raises
-        ------
-        WireError
-            If no keeper would take it.
-        """
-        check_request(record, client)
-        error, data = self._cannot(), None
-        if error is None:
-            try:
-                data = self.outbox.add(client, record)
-            except RemoteGPUError as e:
-                error = e
-        if error is not None:
-            self.audience.reject(client, record.first, error)
-            return
-        if data is not None and self.send(data):
-            self.outbox.sent(client, record.first)
-        self.on_need()
+        """Take a face's request; see `Handover.request`."""
+        self.handover.request(client, record, self._cannot())
         self._on_change(SOON)
 
     def interrupt(self, client: str, tag: str, execution: str | None) -> None:
-        """Pass an interrupt on now, or when the link is back."""
-        if self._cannot() is not None:
-            self.audience.tell(client, {"type": "interrupted", "tag": tag, "done": False})
-            return
-        self.send(interrupt_frame(tag, execution))
-        if execution is None:
-            # Sent later or again, "whatever runs" may only be what runs now.
-            execution = self.mirror.executions.running()
-        self.outbox.interrupts[tag] = (client, execution)
-        self.on_need()
-
-    def stop(self) -> None:
-        """End the kernel, now or when the link is back."""
-        if self.alive is not False and self.fault is None:
-            self.outbox.stop = True
-            self.send(encode_control({"type": "stop"}))
-            self.on_need()
+        """Take a face's interrupt; see `Handover.interrupt`."""
+        self.handover.interrupt(client, tag, execution, self._cannot())
 
     def _cannot(self) -> RemoteGPUError | None:
         """Why a request cannot be handed over."""
@@ -265,11 +261,6 @@ class KernelState:
             if self.audience.state in _GOING
             else sentences.not_connected(self.mirror.pod, self.audience)
         )
-
-    def _void_interrupts(self) -> None:
-        for tag, (client, _) in self.outbox.interrupts.items():
-            self.audience.tell(client, {"type": "interrupted", "tag": tag, "done": False})
-        self.outbox.interrupts.clear()
 
     # -- the laptop's disk
 

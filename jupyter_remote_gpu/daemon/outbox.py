@@ -1,4 +1,4 @@
-"""What waits for a kernel's keeper: requests in order, interrupts, and the wish to stop it."""
+"""What waits for a kernel's keeper: requests in order, and interrupts."""
 
 from __future__ import annotations
 
@@ -40,10 +40,19 @@ def check_request(record: Record, client: str) -> None:
         raise WireError(f"a request of type {record.type!r:.40} is not taken")
     if len(record.parts) < 4 or not isinstance(record.json(0).get("msg_id"), str):
         raise WireError("a request is not a Jupyter message")
-    record.json(3)
+    content, meta = record.json(3), record.head.get("meta")
+    if record.type == "execute_request" and not isinstance(content.get("code"), str):
+        raise WireError("a request has no code")
+    if meta is not None and not isinstance(meta, dict):
+        raise WireError("what a request tells of its cell is not a JSON object")
     execution = record.head.get("execution")
     if record.type == "execute_request" or execution is not None:
         check_id(execution, "the execution's id")
+
+
+def asked_execution(record: Record) -> str | None:
+    """The execution that a request begins; None for one that only belongs to an execution."""
+    return record.execution if record.type == "execute_request" else None
 
 
 @dataclass(slots=True)
@@ -51,6 +60,7 @@ class Waiting:
     """A request that the keeper did not acknowledge yet; `sent`: it may have it."""
 
     data: bytes
+    execution: str | None
     sent: bool = False
 
 
@@ -60,7 +70,6 @@ class Outbox:
     def __init__(self) -> None:
         self.requests: OrderedDict[tuple[str, int], Waiting] = OrderedDict()
         self.interrupts: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
-        self.stop = False
         self.size = 0
 
     def __len__(self) -> int:
@@ -68,7 +77,7 @@ class Outbox:
 
     @property
     def empty(self) -> bool:
-        return not (self.requests or self.interrupts or self.stop)
+        return not (self.requests or self.interrupts)
 
     def add(self, client: str, record: Record) -> bytes | None:
         """Take a request; its frames, or None when it waits here already.
@@ -88,13 +97,13 @@ class Outbox:
                 "Wait until they are handed over, then try again.",
                 code="outbox-full",
             )
-        self.requests[key] = Waiting(data)
+        self.requests[key] = Waiting(data, asked_execution(record))
         self.size += len(data)
         return data
 
-    def done(self, client: object, number: object) -> bool:
+    def done(self, client: str, number: int) -> bool:
         """Forget a request that was answered; False when it was not waiting."""
-        waiting = self.requests.pop((client, number), None)  # type: ignore[arg-type]
+        waiting = self.requests.pop((client, number), None)
         if waiting is None:
             return False
         self.size -= len(waiting.data)
@@ -126,8 +135,6 @@ class Outbox:
             waiting.sent = True
             frames.append(waiting.data)
         frames += [interrupt_frame(tag, target) for tag, (_, target) in self.interrupts.items()]
-        if self.stop:
-            frames.append(encode_control({"type": "stop"}))
         return frames
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import NotConnected, NotFound, RemoteGPUError, WireError
+from ..errors import DaemonError, NotConnected, NotFound, RemoteGPUError, WireError
 
 GONE = "kernel-gone"
 """Code of a kernel that its pod does not have any more."""
@@ -48,4 +48,20 @@ def not_connected(pod: str, status: Any) -> NotConnected:
     return NotConnected(
         f"Pod {pod} is {status.state}{why}{end} Connect it: %gpu connect {pod}",
         details={"state": str(status.state), "reason": status.reason},
+    )
+
+
+def failure(error: Exception) -> RemoteGPUError:
+    """Why a bridge was of no use; it is tried again."""
+    if isinstance(error, WireError):
+        return WireError(
+            f"What the pod says about this kernel cannot be used: {error}. It is asked again; if "
+            "that does not help, `%gpu restart` starts a new one.",
+            code=error.code,
+        )
+    if isinstance(error, RemoteGPUError):
+        return error
+    return DaemonError(
+        f"The daemon failed at this kernel ({type(error).__name__}: {error}) and tries again. "
+        "Its log has more: see `jupyter remote-gpu doctor`."
     )

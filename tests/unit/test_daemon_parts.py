@@ -70,7 +70,7 @@ def test_strange_bindings_are_passed_over(tmp_path: Path, rows: str) -> None:
 
 def request(number: int, **head: Any) -> Record:
     full = {"channel": "shell", "type": "execute_request", "client": CLIENT, "execution": K1}
-    parts = [b'{"msg_id": "m"}', b"{}", b"{}", b"{}"]
+    parts = [b'{"msg_id": "m"}', b"{}", b"{}", b'{"code": "1"}']
     return Record(number, number, {**full, **head}, parts)
 
 
@@ -86,7 +86,6 @@ def test_requests_wait_in_order_and_once() -> None:
     assert kinds[-1] == CONTROL
     assert box.done(CLIENT, 2)
     assert not box.done(CLIENT, 2)
-    assert not box.done(None, "x")
     assert [number for _, number in box.requests] == [1, 3]
 
 
@@ -124,6 +123,8 @@ def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         Record(1, 1, request(1).head, [b"{}", b"{}", b"{}", b"{}"]),
         Record(1, 1, request(1).head, [b"[", b"{}", b"{}", b"{}"]),
         Record(1, 1, request(1).head, [b'{"msg_id": "m"}', b"{}", b"{}", b"nonsense"]),
+        Record(1, 1, request(1).head, [b'{"msg_id": "m"}', b"{}", b"{}", b'{"code": 5}']),
+        request(1, meta=5),
     ],
 )
 def test_requests_that_a_keeper_would_not_take(bad: Record) -> None:
