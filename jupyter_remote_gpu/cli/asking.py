@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from ..client.aio import Control
-from ..errors import NotFound
+from ..errors import plain
+from ..models import no_such_pod
 
-__all__ = ["age", "control", "pods_of", "print_json", "print_table", "size"]
+__all__ = ["age", "control", "duration", "pods_of", "print_json", "print_table", "size"]
 
 
 @contextlib.asynccontextmanager
@@ -37,11 +38,7 @@ def pods_of(snapshot: dict[str, Any], name: str | None = None) -> list[dict[str,
         return pods
     found = [p for p in pods if p.get("name") == name]
     if not found:
-        names = ", ".join(str(p.get("name")) for p in pods) or "there is none yet"
-        raise NotFound(
-            f"There is no pod called {name!r:.80} (known: {names}). Add it with "
-            "`jupyter remote-gpu add NAME SSH-COMMAND`."
-        )
+        raise no_such_pod(name, [str(p.get("name")) for p in pods])
     return found
 
 
@@ -52,10 +49,14 @@ def print_json(value: Any) -> None:
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """For people: columns that line up; the last one as long as it is."""
-    table = [list(head), *([("-" if v is None else str(v)) for v in row] for row in rows)]
+    table = [list(head), *([_cell(v) for v in row] for row in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
     for row in table:
         print("  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else plain(str(value), 500, line=True)
 
 
 def age(since: object, now: float | None = None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..client.paths import data_folder
 from ..client.spawn import connectable, end_unreachable, wait_ended
-from ..errors import DaemonError
+from ..errors import DaemonError, plain
 from .asking import age, control, print_json, size
 
 __all__ = ["daemon", "doctor", "log"]
@@ -46,12 +46,12 @@ async def log(args: argparse.Namespace) -> int:
     """``log [NAME]``: a pod's events, or the end of the daemon's log."""
     if args.name is None:
         for line in await asyncio.to_thread(_tail, data_folder() / "daemon.log"):
-            print(line)
+            print(plain(line))
         return 0
     async with control() as face:
         answer = await face.request("pod.log", name=args.name)
     for line in answer.get("lines", []):
-        print(line)
+        print(plain(str(line), line=True))
     return 0
 
 
@@ -71,7 +71,7 @@ def _print_tree(value: Any, depth: int, sizes: bool = False) -> None:
     pad = "  " * depth
     items = value.items() if isinstance(value, dict) else ((None, v) for v in value)
     for key, item in items:
-        label = f"{pad}{key}:" if key is not None else f"{pad}-"
+        label = f"{pad}{plain(str(key), line=True)}:" if key is not None else f"{pad}-"
         if isinstance(item, dict | list) and item:
             print(label)
             _print_tree(item, depth + 1, sizes=key == "files")
@@ -87,7 +87,7 @@ def _shown(key: str, value: Any, is_size: bool) -> str:
         return size(value)
     if value in ([], {}):
         return "none"
-    return str(value)
+    return plain(str(value), line=True)
 
 
 def _tail(path: Path) -> list[str]:

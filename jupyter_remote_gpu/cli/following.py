@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from ..errors import WireError
+from ..errors import WireError, plain
 from ..models import Outcome
 from ..wire.records import Record
 
@@ -104,5 +104,5 @@ class Printer:
         self._outcome, self._why = outcome, why
 
     def _note(self, what: str, why: object = None) -> None:
-        text = f"{what}: {why}" if why else what
+        text = plain(f"{what}: {why}" if why else what)
         print(f"[{text}]", file=sys.stderr, flush=True)

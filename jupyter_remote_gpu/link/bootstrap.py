@@ -13,11 +13,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import PodError, TransportError, error_from_json
+from ..errors import (
+    MAX_CODE,
+    DaemonError,
+    LinkError,
+    PodError,
+    RemoteGPUError,
+    TransportError,
+    error_from_json,
+    plain,
+)
 from . import archive
 
 MAX_NOISE = 64 << 10
 MAX_ANSWER = 8 << 20
+MAX_DETAILS = 4000
 CANDIDATES = (
     "python3",
     *(f"python3.{minor}" for minor in (14, 13, 12, 11, 10)),
@@ -110,7 +120,7 @@ async def converse(
         line = await reader.line(noise)
     word, _, words = line.partition(b" ")
     if word == b"NONE":
-        raise _no_python(words.decode("utf-8", "replace").strip(" ;"), python)
+        raise _no_python(plain(words.decode("utf-8", "replace")).strip(" ;"), python)
     if word == b"FAIL":
         raise _failure(words)
     if line != b"HAVE":
@@ -119,10 +129,10 @@ async def converse(
     try:
         info = json.loads(text)
         good = info.pop("ok")
-    except (ValueError, KeyError, AttributeError, TypeError) as e:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as e:
         raise PodError(f"The pod's answer is not readable: {text[:200]!r}") from e
     if not good:
-        raise error_from_json(info.get("error"))
+        raise _told(info.get("error"))
     return Answer(info, reader.rest, noise.decode("utf-8", "replace"))
 
 
@@ -164,6 +174,16 @@ class _Lines:
         self.rest += data
 
 
+def _told(data: object) -> RemoteGPUError:
+    """The pod's own error; of the link to it, only the laptop speaks."""
+    error = error_from_json(data)
+    if len(json.dumps(error.details)) > MAX_DETAILS:
+        error.details = {}
+    if isinstance(error, LinkError | DaemonError):
+        return PodError(error.message)
+    return error
+
+
 def _shown(data: bytes) -> str:
     return repr(data[:200].decode("utf-8", "replace").strip())
 
@@ -199,4 +219,4 @@ def _failure(words: bytes) -> PodError:
             f"There is no place to write on the pod ({text}). Make your home folder there "
             "writable, or free some space."
         )
-    return PodError(str(text), code=str(code))
+    return PodError(plain(str(text)), code=plain(str(code), MAX_CODE))

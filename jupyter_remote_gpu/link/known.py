@@ -6,12 +6,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from ..errors import plain
 from ..files import dump, load, private_folder
 from ..pods.registry import Pod
 from . import archive
 
 __all__ = ["KnownPod"]
 
+MOST_WARNINGS = 20
+MAX_WARNING = 500
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +35,11 @@ class KnownPod:
         self._noise: str | None = None
         self._doubt: str | None = None
         self.fresh = False
-        known = load(self._path)
+        try:
+            known = load(self._path)
+        except OSError as e:  # asked anew: it is only what the pod said last time
+            log.warning("%s cannot be read: %s", self._path, e.strerror)
+            known = {}
         found = known.get("probe")
         same = all(known.get(k) == v for k, v in self._key.items())
         self.probe: dict[str, Any] | None = found if same and isinstance(found, dict) else None
@@ -41,8 +48,9 @@ class KnownPod:
     def warnings(self) -> tuple[str, ...]:
         """Sentences for people about this pod."""
         said = (self.probe or {}).get("warnings")
-        found = [str(w) for w in said] if isinstance(said, list) else []
-        return (*found, *(w for w in (self._noise, self._doubt) if w))
+        found = said[:MOST_WARNINGS] if isinstance(said, list) else []
+        told = (*found, *(w for w in (self._noise, self._doubt) if w))
+        return tuple(plain(str(w), MAX_WARNING, line=True) for w in told)
 
     def warn_of_noise(self, noise: str) -> bool:
         """The login shell printed `noise`; whether that is news."""

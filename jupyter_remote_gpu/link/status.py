@@ -16,6 +16,7 @@ from ..errors import (
     TransportError,
     error_from_json,
     error_to_json,
+    plain,
 )
 from ..models import PodState
 
@@ -65,6 +66,7 @@ class LinkLog:
 
     def add(self, text: str) -> None:
         """Note `text`; what is said again only counts up."""
+        text = plain(text, line=True)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         if text == self._last:
             self._times += 1
@@ -136,6 +138,8 @@ class Standing:
 
     def _update(self, **changes: Any) -> None:
         """Change the status within its state."""
+        if changes.get("reason"):
+            changes["reason"] = plain(changes["reason"])
         old, self.status = self.status, replace(self.status, **changes)
         if self.status != old:
             self._on_change()
@@ -150,6 +154,8 @@ class Standing:
         warnings: tuple[str, ...] = (),
     ) -> None:
         since = self.status.since if state is self.status.state else time.time()
+        if reason is not None:
+            reason = plain(reason)
         self._log.add(f"{state}" + (f": {reason}" if reason else ""))
         self.status = LinkStatus(
             state=state, reason=reason, code=code, since=since, host_key=host_key, warnings=warnings
