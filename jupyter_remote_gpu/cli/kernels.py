@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import time
 import uuid
 from typing import Any
 
 from ..client.aio import Channel, Control
-from ..errors import BadInput, PodError, RemoteGPUError
+from ..errors import BadInput, NotConnected, NotFound, PodError, RemoteGPUError
+from ..models import PodState
 from .asking import control, duration, pods_of, print_json, print_table, size
 from .following import Printer
 
@@ -53,6 +55,8 @@ async def shutdown(args: argparse.Namespace) -> int:
 
     Raises
     ------
+    NotConnected
+        If the pod cannot be asked which ones live.
     PodError
         If one has not ended after 30 s.
     """
@@ -61,7 +65,8 @@ async def shutdown(args: argparse.Namespace) -> int:
         if not alive:
             print(f"{args.name}: no kernel runs.")
         for kernel in alive:
-            await daemon.request("kernel.stop", timeout=60, pod=args.name, kernel=kernel)
+            with contextlib.suppress(NotFound):  # it has ended since
+                await daemon.request("kernel.stop", timeout=60, pod=args.name, kernel=kernel)
         deadline = time.monotonic() + _END_SECONDS
         while alive:
             await asyncio.sleep(_AGAIN_SECONDS)
@@ -113,9 +118,15 @@ async def attach(args: argparse.Namespace) -> int:
     return printer.status()
 
 
-async def _alive(daemon: Control, pod: str) -> list[str]:
-    found = await _kernels(daemon, pod)
-    return [str(k.get("id")) for k in found if k.get("alive") is not False]
+async def _alive(daemon: Control, name: str) -> list[str]:
+    """The kernels that the pod itself lists as alive: the laptop may know of lost ones."""
+    found = await _kernels(daemon, name)
+    (pod,) = pods_of(await daemon.request("snapshot"), name)
+    if pod.get("state") != PodState.CONNECTED:
+        raise NotConnected(
+            f"Pod {name} is {pod.get('state')}, so its kernels cannot be ended: connect it first."
+        )
+    return [str(k.get("id")) for k in found if k.get("listed") and k.get("alive") is not False]
 
 
 async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
@@ -128,4 +139,5 @@ async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
 def _state(kernel: dict[str, Any]) -> str:
     if kernel.get("orphan"):
         return "orphan"
-    return {True: "alive", False: "ended", None: "unknown"}[kernel.get("alive")]
+    alive = kernel.get("alive")
+    return "alive" if alive is True else "ended" if alive is False else "unknown"

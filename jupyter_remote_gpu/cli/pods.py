@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from typing import Any
 
 from ..client.aio import Control
-from ..errors import BadInput, LinkError
+from ..errors import BadInput, LinkError, plain
 from ..models import PodState
 from .asking import age, control, pods_of, print_json, print_table
+
+PATIENCE_SECONDS = 60.0
+_SHORT = (PodState.CONNECTING, PodState.PREPARING)
 
 __all__ = ["add", "connect", "disconnect", "key", "remove", "show_list", "status"]
 
@@ -27,8 +31,14 @@ async def add(args: argparse.Namespace) -> int:
 async def remove(args: argparse.Namespace) -> int:
     """``remove NAME``."""
     async with control() as daemon:
-        await daemon.request("pod.remove", name=args.name)
+        left = (await daemon.request("pod.remove", name=args.name)).get("key_left")
     print(f"{args.name} is forgotten. What ran on it runs on.")
+    if left:
+        print(
+            "Our key could not be taken off it. Its private half is deleted here, so nobody gets "
+            "in with it;\nto be tidy, delete this line from ~/.ssh/authorized_keys there:"
+        )
+        print(plain(str(left), line=True))
     return 0
 
 
@@ -72,7 +82,7 @@ async def status(args: argparse.Namespace) -> int:
     for p in pods:
         for text in (p.get("reason"), *(p.get("warnings") or [])):
             if text:
-                print(f"{p.get('name')}: {text}")
+                print(plain(f"{p.get('name')}: {text}", line=True))
     return 0
 
 
@@ -125,38 +135,64 @@ async def connect(args: argparse.Namespace) -> int:
                 why = pod.get("reason") or f"{args.name} was disconnected meanwhile."
                 raise LinkError(str(why), code=str(pod.get("code") or "link"))
             shown = pod.get("host_key") or {}
-            accepted = _ask_about_key(args.name, pod, str(shown.get("fingerprint", "")))
+            accepted = await _ask_about_key(args.name, pod, str(shown.get("fingerprint", "")))
 
 
 class _Told:
-    """Prints each state once, as it comes."""
+    """Prints each state once, as it comes; on stderr why a pod is still not back."""
 
     def __init__(self) -> None:
         self._state: object = None
+        self._reason: object = None
 
     def __call__(self, pod: dict[str, Any]) -> None:
-        state = pod.get("state")
+        state, reason = pod.get("state"), pod.get("reason")
         if state != self._state:
-            self._state = state
+            self._state, self._reason = state, None
             latency = f" ({_latency(pod)})" if pod.get("latency") is not None else ""
             print(f"{pod.get('name')}: {state}{latency}", flush=True)
             if state == PodState.CONNECTED:
                 for warning in pod.get("warnings") or []:
-                    print(f"{pod.get('name')}: {warning}", file=sys.stderr)
+                    self._aside(pod, warning)
+        if state == PodState.RECONNECTING and reason and reason != self._reason:
+            self._reason = reason
+            self._aside(pod, reason)
+
+    def _aside(self, pod: dict[str, Any], text: object) -> None:
+        print(plain(f"{pod.get('name')}: {text}", line=True), file=sys.stderr, flush=True)
 
 
 async def _decided(daemon: Control, name: str, told: _Told) -> dict[str, Any]:
-    """The pod once it is connected, failed, disconnected, or asks about its host key."""
-    undecided = (PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING)
-    async for snapshot in daemon.snapshots():
-        (pod,) = pods_of(snapshot, name)
-        told(pod)
-        if pod.get("state") not in undecided:
-            return pod
+    """The pod once it is connected, failed, disconnected, or asks about its host key.
+
+    Raises
+    ------
+    LinkError
+        If it was not back after `PATIENCE_SECONDS` of reconnecting.
+    """
+    pod: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(None) as patience:
+            async for snapshot in daemon.snapshots():
+                (pod,) = pods_of(snapshot, name)
+                told(pod)
+                state = pod.get("state")
+                if state not in (*_SHORT, PodState.RECONNECTING):
+                    return pod
+                if state in _SHORT:
+                    patience.reschedule(None)
+                elif patience.when() is None:
+                    patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+    except TimeoutError:
+        why = pod.get("reason") or "It does not answer."
+        raise LinkError(
+            f"{name} is not back after {PATIENCE_SECONDS:.0f} s: {why} It is tried on; see "
+            f"`jupyter remote-gpu status`, or end it with `jupyter remote-gpu disconnect {name}`."
+        ) from None
     raise AssertionError("snapshots end only with the face")
 
 
-def _ask_about_key(name: str, pod: dict[str, Any], fingerprint: str) -> str:
+async def _ask_about_key(name: str, pod: dict[str, Any], fingerprint: str) -> str:
     """The fingerprint, if the person at the terminal trusts it.
 
     Raises
@@ -164,21 +200,27 @@ def _ask_about_key(name: str, pod: dict[str, Any], fingerprint: str) -> str:
     LinkError
         If nobody is there to ask, or the answer is no.
     """
-    print(pod.get("reason") or f"{name} shows a host key that is not known yet.", file=sys.stderr)
-    print(f"  {fingerprint}", file=sys.stderr)
-    print(
-        "Compare it with what the pod's log or the provider's page shows. Trusting it means that "
-        "this machine\nwill be able to act as you in JupyterLab.",
-        file=sys.stderr,
-        flush=True,
-    )
+    why = pod.get("reason") or f"{name} shows a host key that is not known yet: {fingerprint}"
+    print(plain(str(why)), file=sys.stderr, flush=True)
     again = f"jupyter remote-gpu connect {name} --accept-host-key {fingerprint}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise LinkError(f"The host key waits for your word. If it is right: {again}")
     print("Trust it? [yes/no] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("yes", "y"):
+    if (await _typed_line()).strip().lower() not in ("yes", "y"):
         raise LinkError(f"Not connected: you did not trust the host key of {name}.")
     return fingerprint
+
+
+async def _typed_line() -> str:
+    """A line from the terminal. Ctrl-C ends the waiting, as it would not end a read."""
+    loop = asyncio.get_running_loop()
+    typed = asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 def _latency(pod: dict[str, Any]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import os
 import sys
 import traceback
 from typing import Any
 
-from ..errors import BadInput, RemoteGPUError
+from ..errors import MAX_MESSAGE, BadInput, RemoteGPUError, plain
 from .usage import UsageError, parse
 
 __all__ = ["run"]
@@ -24,6 +25,7 @@ def run(argv: list[str]) -> int:
         0 done; 1 failed, with the reason on stderr; 2 wrong usage; 130 interrupted.
     """
     debug = "--debug" in argv
+    _prepare_streams()
     try:
         try:
             arguments = parse(argv)
@@ -66,8 +68,18 @@ def _call(arguments: Any) -> int:
     return int(result or 0)
 
 
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell (`>&-`): what is printed is not wanted
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end of the process
+        elif isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8, or half a character from a pod, ends no command.
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _complain(text: str) -> None:
-    print(f"jupyter remote-gpu: {text}", file=sys.stderr, flush=True)
+    print(f"jupyter remote-gpu: {plain(text, MAX_MESSAGE)}", file=sys.stderr, flush=True)
 
 
 def _trace(debug: bool) -> None:

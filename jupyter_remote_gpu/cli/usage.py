@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="jupyter remote-gpu",
         description="Pods: their links, and the kernels that run on them.",
-        epilog="Exit status: 0 done, 1 failed, 2 wrong usage.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)

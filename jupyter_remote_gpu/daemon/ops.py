@@ -78,8 +78,8 @@ class Operations:
         return self._pod(entry)
 
     async def _pod_remove(self, args: Args) -> Args:
-        await self._whole(self._pods.remove(_text(args, "name")))
-        return {}
+        key = await self._whole(self._pods.remove(_text(args, "name")))
+        return {} if key is None else {"key_left": key}
 
     async def _pod_pin(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))

@@ -114,13 +114,21 @@ class Pods:
         self._on_change(NOW)
         return entry
 
-    async def remove(self, name: str) -> None:
-        """Disconnect and forget a pod, its own key and its host key. Mirrors stay."""
+    async def remove(self, name: str) -> str | None:
+        """Disconnect and forget a pod, its own key and its host key. Mirrors stay.
+
+        Returns
+        -------
+        str or None
+            The public half of our own key, if that is still on the pod.
+        """
         entry = self.entry(name)
         self._wanted.discard(name)
-        if entry.state is PodState.CONNECTED and keys.own_key_path(self.folder, name).exists():
+        key_left = keys.own_public_half(self.folder, name)
+        if key_left is not None:
             try:
-                await keys.remove(entry.link, self.folder, KEY_SECONDS)
+                await keys.remove(entry.need(), self.folder, KEY_SECONDS)
+                key_left = None
             except RemoteGPUError as e:
                 log.warning("our key stays on pod %s: %s", name, e)
         if entry.removed:
@@ -133,6 +141,7 @@ class Pods:
         self.registry.remove(name)
         self.bindings.forget_pod(name)
         self._on_change(NOW)
+        return key_left
 
     def connect(self, name: str, accept_host_key: str | None) -> PodEntry:
         """Begin to connect; the user wants it from here on."""

@@ -14,7 +14,7 @@ from ..errors import LinkError, NotFound, TransportError
 from ..files import private_folder, replace, set_aside
 from ..pods.registry import Pod, own_key_path
 
-__all__ = ["install", "own_key_path", "read_own_key", "remove"]
+__all__ = ["install", "own_key_path", "own_public_half", "read_own_key", "remove"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ async def install(link: Shell, folder: Path, timeout: float = 30.0) -> str:
         )
         private_folder(path.parent)
         # Before the pod gets it: a line there without a key here could never be taken away.
-        replace(path, key.export_private_key("openssh"))
+        replace(path, key.export_private_key("openssh"), sync=True)
     line = _public(key)
     try:
         await link.run_shell(_script(_ADD, line), timeout=timeout)
@@ -132,6 +132,12 @@ def _script(body: str, line: str) -> str:
 
 def _public(key: asyncssh.SSHKey) -> str:
     return key.export_public_key("openssh").decode("ascii").strip()
+
+
+def own_public_half(folder: Path, name: str) -> str | None:
+    """The public half of our key for pod `name`; None if there is no key."""
+    key = read_own_key(own_key_path(folder, name))
+    return None if key is None else _public(key)
 
 
 def read_own_key(path: Path) -> asyncssh.SSHKey | None:

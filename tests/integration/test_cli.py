@@ -170,6 +170,19 @@ def test_a_key_of_our_own(place: Place) -> None:
     assert allowed.read_text() == before and not private.exists()
 
 
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_key_on_a_pod_that_is_removed(place: Place, reached: bool) -> None:
+    place.connect()
+    allowed = place.sshd.home / ".ssh" / "authorized_keys"
+    public = cli("key", "pod").out.splitlines()[-1]
+    if not reached:
+        cli("disconnect", "pod")
+    said = cli("remove", "pod").out
+    assert (public in allowed.read_text()) is (public in said) is (not reached)
+    assert ("~/.ssh/authorized_keys" in said) is (not reached)
+    assert not (place.daemon.folder / "keys" / "pod").exists()
+
+
 def test_log_and_doctor(place: Place) -> None:
     place.connect()
     KernelFace(place.face, "pod").run("1")

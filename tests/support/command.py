@@ -94,6 +94,10 @@ class Terminal:
     def type(self, line: str) -> None:
         os.write(self._fd, line.encode() + b"\n")
 
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
     def wait(self) -> int:
         """Read to the end; the exit status."""
         end = time.monotonic() + PATIENCE
