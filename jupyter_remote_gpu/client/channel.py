@@ -192,12 +192,6 @@ class Channel:
         self._wake()
         return tag
 
-    def stop_kernel(self) -> None:
-        """End the kernel on the pod; its journal stays."""
-        with self._lock:
-            self._ask("stop", encode_control({"type": "stop"}))
-        self._wake()
-
     # -- the connection
 
     async def _dial(self) -> Connection:
@@ -265,9 +259,6 @@ class Channel:
                 f"Records {cursor + 1} to {record.first - 1} are missing from what the daemon sent."
             )
         batch.append(record)
-        if record.channel == "keeper" and record.type == "died":
-            with self._lock:
-                self._waiting.pop("stop", None)
 
     async def _take(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message.get("type")

@@ -205,7 +205,7 @@ class ThreadedChannel:
 
     Attributes
     ----------
-    submit, interrupt, stop_kernel
+    submit, interrupt
         The channel's own: they may be called from any thread.
     done : concurrent.futures.Future
         Ends with the channel; its exception says why it ended by itself.
@@ -218,7 +218,6 @@ class ThreadedChannel:
         self._closed = False
         self.submit = channel.submit
         self.interrupt = channel.interrupt
-        self.stop_kernel = channel.stop_kernel
         self.done = face.submit(channel.run())
 
     @property
