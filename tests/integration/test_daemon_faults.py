@@ -152,7 +152,7 @@ def test_twelve_kernels_on_one_pod(place: Place) -> None:
         assert face.ended(cell, 2 * PATIENCE)["outcome"] == "ok"
         assert face.text(cell) == f"{n}\n"
     for face in faces:
-        face.channel.stop_kernel()
+        place.face.request("kernel.stop", pod="pod", kernel=face.kernel)
     for face in faces:
         face.until(lambda f=face: any(r.type == "died" for r in f.records), "the kernel's end")
 
@@ -205,7 +205,7 @@ def test_a_kernel_that_dies_in_start_up_says_why(place: Place) -> None:
     assert fresh.run("1")["outcome"] == "ok"
 
 
-def test_nonsense_in_place_of_a_keeper_is_refused_with_a_sentence(place: Place) -> None:
+def test_stopping_what_is_not_there_is_refused_with_a_sentence(place: Place) -> None:
     face = KernelFace(place.face, "pod")
     face.run("1")
     for bad in ({"pod": "elsewhere", "kernel": face.kernel}, {"pod": "pod", "kernel": "../x"}):
