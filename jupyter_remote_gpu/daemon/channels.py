@@ -10,7 +10,7 @@ from .. import _version
 from ..errors import BadInput, RemoteGPUError, WireError, error_to_json
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, decode_control, encode_control
-from ..wire.records import RecordAssembler
+from ..wire.records import MAX_REQUEST, RecordAssembler
 from .connection import FaceConnection
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CHUNK = 256 << 10
 MAX_CONTROLS = 10_000
-MAX_REQUEST = 256 << 20
 
 
 class FaceChannel:

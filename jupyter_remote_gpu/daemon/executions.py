@@ -13,7 +13,7 @@ from ..errors import WireError
 from ..models import ExecutionInfo
 from ..wire.frames import BEGIN, END, HEAD, WHOLE, FrameDecoder
 from ..wire.log import Log
-from ..wire.records import RANGE, Record, RecordAssembler, check_id
+from ..wire.records import MAX_NOTE, RANGE, Record, RecordAssembler, check_id
 from . import store
 
 CODE_CHARS = 2000
@@ -83,7 +83,7 @@ class Executions:
             at = HEAD.size + RANGE.size
             # Only the keeper's own records are unpacked: one in thousands in a flood.
             ours = last > self.last and b'"channel":"keeper"' in raw[at : at + min(size, 200)]
-            self._assembler = RecordAssembler() if ours else None
+            self._assembler = RecordAssembler(MAX_NOTE) if ours else None
             self._arriving = last
         record = None
         if self._assembler is not None:

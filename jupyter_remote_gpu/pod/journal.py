@@ -11,7 +11,10 @@ from typing import Any
 from .. import files
 from ..wire.log import MEMORY_BYTES, SEGMENT_BYTES, Log, Segment
 from ..wire.reader import LogReader
-from ..wire.records import encode_record, keeper_record
+from ..wire.records import MAX_RECORD, encode_record, keeper_record
+
+MAX_MESSAGE = MAX_RECORD - (16 << 20)
+"""In bytes; the rest of a record is for its head."""
 
 
 class Journal:
@@ -75,7 +78,14 @@ class Journal:
         )
 
     def add(self, head: dict[str, Any], parts: Sequence[bytes]) -> int:
-        """Number a record and put it in the batch; its number."""
+        """Number a record and put it in the batch; its number.
+
+        In the place of a message that no hop would take comes a gap.
+        """
+        size = sum(len(part) for part in parts)
+        if size > MAX_MESSAGE:
+            content = {"messages": 1, "bytes": size, "reason": "it was larger than a record may be"}
+            head, parts = keeper_record("gap", content, execution=head.get("execution"))
         number = self._next
         self._batch.append(encode_record(number, number, {**head, "time": time.time()}, parts))
         self._next += 1

@@ -7,7 +7,6 @@ cost no memory while they stand still, because they read the files.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from bisect import bisect_right
@@ -16,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WireError
-from .frames import BEGIN, END, MIDDLE, WHOLE
+from .frames import BEGIN, END, HEAD, MIDDLE, WHOLE
 from .overflow import Overflow
 from .reader import LogReader, scan_segment
-from .records import frame_range
+from .records import MAX_RECORD, check_size, frame_range
+from .tail import Tail
 
 SEGMENT_BYTES = 8 << 20
 MEMORY_BYTES = 32 << 20
 RETRY_SECONDS = 1.0
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS}
 
 
 @dataclass(eq=False)
@@ -76,45 +75,37 @@ class Log:
         self.segment_bytes = segment_bytes
         self._on_closed = on_closed
         self._partial: tuple[int, int] | None = None
+        self._partial_size = 0
         self._partial_memory: list[bytes] | None = None
-        self._written = 0
         self._retry_at = 0.0
-        self._fd: int | None = None  # opened when something is written; -1 once closed
-        self._recover()
+        self._tail = self._recover()
 
-    def _recover(self) -> None:
+    def _recover(self) -> Tail:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.folder.glob("*.new"):
+            path.unlink()  # of an owner that was killed while a segment was rewritten
         for path in sorted(self.folder.glob("*.seg")):
             self.segments.append(Segment(int(path.stem), path, path.stat().st_size))
         if not self.segments:
-            self._add_segment(1)
-            return
+            return self._add_segment(1)
         newest = self.segments[-1]
         with newest.path.open("r+b", buffering=0) as file:
             good, last = scan_segment(file.fileno())
             file.truncate(good)
-        newest.size = self._written = good
+        newest.size = good
         self.last = last or newest.first - 1
+        return Tail(newest.path, good)
 
-    def _add_segment(self, first: int) -> None:
+    def _add_segment(self, first: int) -> Tail:
         path = self.folder / f"{first:020d}.seg"
-        fd = _open(path, os.O_CREAT)
-        self.close()
-        self._fd = fd
-        self._written = 0
+        tail = Tail(path)
+        tail.create()
         self.segments.append(Segment(first, path))
+        return tail
 
     def close(self) -> None:
         """Close the file that is written; readers keep what they have open."""
-        if self._fd is not None and self._fd >= 0:
-            os.close(self._fd)
-        self._fd = -1
-
-    @property
-    def _file(self) -> int:
-        if self._fd is None:
-            self._fd = _open(self.segments[-1].path, 0)
-        return self._fd
+        self._tail.close()
 
     @property
     def size(self) -> int:
@@ -123,7 +114,8 @@ class Log:
 
     @property
     def congested(self) -> bool:
-        return self.memory.congested
+        held = sum(len(raw) for raw in self._partial_memory or ())
+        return self.memory.size + held > self.memory.bound
 
     # -- appending
 
@@ -142,7 +134,7 @@ class Log:
         if self.memory or not self._write(data):
             self.memory.add(first, last, data)
         else:
-            self.segments[-1].size = self._written
+            self.segments[-1].size = self._tail.size
         self.last = last
         self._roll()
 
@@ -152,7 +144,8 @@ class Log:
         Raises
         ------
         WireError
-            If the frame is out of order or the numbers do not continue the log.
+            If the frame is out of order, the numbers do not continue the log, or the record is
+            larger than one may be.
         """
         if kind in (WHOLE, BEGIN):
             if self._partial is not None:
@@ -163,16 +156,18 @@ class Log:
                 return True
             if not first <= self.last + 1 <= last:
                 raise WireError(f"record {first}..{last} does not follow {self.last}")
-            self._partial = (first, last)
+            self._partial, self._partial_size = (first, last), 0
             if self.memory or self.trouble is not None:
                 self.retry()
             self._partial_memory = [] if self.memory else None
         elif kind not in (MIDDLE, END) or self._partial is None:
             raise WireError("the frames of a record are out of order")
+        self._partial_size += len(raw) - HEAD.size
+        check_size(self._partial_size, MAX_RECORD)
         if self._partial_memory is None and not self._write(raw):
             # What was written of this record is behind the last whole one: take it back.
-            begun = os.pread(self._file, self._written - self.segments[-1].size, self._complete)
-            self._truncate(self._complete)
+            begun = self._tail.read(self._complete)
+            self._tail.cut(self._complete)
             self._partial_memory = [begun]
         if self._partial_memory is not None:
             self._partial_memory.append(raw)
@@ -183,7 +178,7 @@ class Log:
         if self._partial_memory is not None:
             self.memory.add(first, last, b"".join(self._partial_memory))
         else:
-            self.segments[-1].size = self._written
+            self.segments[-1].size = self._tail.size
         self._partial = self._partial_memory = None
         self.last = last
         self._roll()
@@ -192,8 +187,8 @@ class Log:
     def rollback(self) -> None:
         """Drop the incomplete record at the end, if there is one (its link was cut)."""
         if self._partial is not None:
-            if self._partial_memory is None and self._written > self._complete:
-                self._truncate(self._complete)
+            if self._tail.size > self._complete:
+                self._tail.cut(self._complete)
             self._partial = self._partial_memory = None
 
     def retry(self, force: bool = False) -> bool:
@@ -215,9 +210,13 @@ class Log:
             if not self._write(data):
                 self.memory.put_back(first, last, data)
                 return False
-            self.segments[-1].size = self._written
+            self.segments[-1].size = self._tail.size
             if self._complete >= self.segment_bytes:
                 self._close_segment(last + 1)
+        if self._partial_memory is not None:
+            if not self._write(b"".join(self._partial_memory)):
+                return False
+            self._partial_memory = None
         self.trouble = None
         return True
 
@@ -226,25 +225,17 @@ class Log:
         return self.segments[-1].size
 
     def _write(self, data: bytes) -> bool:
-        before = self._written
-        view = memoryview(data)
         try:
-            while view:
-                n = os.write(self._file, view)
-                self._written += n
-                view = view[n:]
+            self._tail.write(data)
         except OSError as e:
-            if e.errno not in _FULL:
-                raise
-            self.trouble = f"{e.strerror} ({self.folder})"
-            self._truncate(before)
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._in_trouble(e)
             return False
         return True
 
-    def _truncate(self, size: int) -> None:
-        os.ftruncate(self._file, size)
-        self._written = size
+    def _in_trouble(self, error: OSError) -> None:
+        # Whatever it is (no room, a network disk that is away): it may pass, and must end nothing.
+        self.trouble = f"{error.strerror or error} ({self.folder})"
+        self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _roll(self) -> None:
         if not self.memory and self._complete >= self.segment_bytes:
@@ -253,13 +244,12 @@ class Log:
     def _close_segment(self, next_first: int) -> None:
         closed = self.segments[-1]
         try:
-            self._add_segment(next_first)
+            tail = self._add_segment(next_first)
         except OSError as e:
-            # The old segment simply goes on until a new file can be made.
-            if e.errno not in _FULL:
-                raise
-            self.trouble = f"{e.strerror} ({self.folder})"
+            self._in_trouble(e)  # the old segment simply goes on until a new file can be made
             return
+        self._tail.close()
+        self._tail = tail
         if self._on_closed is not None:
             self._on_closed(closed)
 
@@ -292,8 +282,3 @@ class Log:
         if cursor < 0 or cursor > self.last:
             raise WireError(f"cursor {cursor} is beyond record {self.last}", code="cursor")
         return LogReader(self, cursor)
-
-
-def _open(path: Path, more: int) -> int:
-    # O_APPEND: without it a reopened log would be overwritten from its beginning.
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | more, 0o600)

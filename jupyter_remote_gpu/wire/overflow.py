@@ -12,7 +12,7 @@ class Overflow:
     Parameters
     ----------
     bound : int
-        Bytes beyond which it is `congested`.
+        How many bytes it should hold at most; its owner sees to that.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Overflow:
 
     def __init__(self, bound: int) -> None:
         self.size = 0
-        self._bound = bound
+        self.bound = bound
         self._items: deque[tuple[int, int, bytes]] = deque()
 
     def __len__(self) -> int:
@@ -30,10 +30,6 @@ class Overflow:
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
         return iter(self._items)
-
-    @property
-    def congested(self) -> bool:
-        return self.size > self._bound
 
     def add(self, first: int, last: int, data: bytes) -> None:
         """Hold the frames of the records ``first..last``."""

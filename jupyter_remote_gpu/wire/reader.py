@@ -46,6 +46,16 @@ def scan_segment(fd: int) -> tuple[int, int]:
     return good, last
 
 
+def _passed(data: bytes, cursor: int) -> int:
+    """How many bytes at the beginning of `data` are records up to `cursor`."""
+    at = 0
+    while True:
+        size, kind, _ = HEAD.unpack_from(data, at)
+        if kind in (WHOLE, BEGIN) and frame_range(data, at)[1] > cursor:
+            return at
+        at += HEAD.size + size
+
+
 class LogReader:
     """Follows a log from a cursor on.
 
@@ -83,11 +93,13 @@ class LogReader:
             if following is not None:
                 self._open(following)
                 continue
-            for _, last, data in self._log.memory:
+            for first, last, data in self._log.memory:
                 if last > self.cursor:
+                    # Several records were written together; we may have the first of them.
+                    at = _passed(data, self.cursor) if first <= self.cursor else 0
                     self.cursor = last
                     self.close()
-                    return data
+                    return data[at:]
             if self._log.memory:
                 # What was read from memory will lie at this place in the file: look again.
                 self.close()

@@ -28,6 +28,16 @@ from .frames import (
 )
 
 RANGE = struct.Struct(">QQI")
+MAX_RECORD = 1 << 30
+"""A record's largest payload, in bytes.
+
+A print of 50 MB and a figure of 500 MB (in base64 a third more) are honest; what goes on for
+longer only fills the disk of whoever copies it.
+"""
+MAX_REQUEST = 256 << 20
+"""The same for what a face asks."""
+MAX_NOTE = 2 * MAX_REQUEST
+"""The same for the keeper's own records, of which the largest says what was asked."""
 DURABLE, PROGRESS, EPHEMERAL = "durable", "progress", "ephemeral"
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -82,7 +92,7 @@ class Record:
     def json(self, part: int = 0) -> dict[str, Any]:
         """Part number `part` read as a JSON object (`WireError` if it is none)."""
         try:
-            value = json.loads(self.parts[part])
+            value = _loads(self.parts[part])
         except (IndexError, ValueError, RecursionError) as e:
             raise WireError(f"part {part} of record {self.first} is not JSON") from e
         if not isinstance(value, dict):
@@ -114,6 +124,14 @@ def encode_record(first: int, last: int, head: dict[str, Any], parts: Sequence[b
         kind = BEGIN if at == 0 else END if at + MAX_PAYLOAD >= len(payload) else MIDDLE
         frames.append(encode_frame(kind, piece))
     return b"".join(frames)
+
+
+def _loads(part: bytes) -> Any:
+    try:
+        return json.loads(part)
+    except UnicodeDecodeError:
+        # So jupyter_client writes what came from a file name that is not UTF-8.
+        return json.loads(part.decode("utf-8", "surrogateescape"))
 
 
 def decode_record(payload: bytes) -> Record:
@@ -161,6 +179,12 @@ def frame_range(raw: bytes | bytearray | memoryview, at: int = 0) -> tuple[int, 
     return first, last
 
 
+def check_size(size: int, limit: int) -> None:
+    """Raise `WireError` when a record has more than `limit` bytes."""
+    if size > limit:
+        raise WireError(f"a record has more than {limit} bytes")
+
+
 class RecordAssembler:
     """Joins ``R`` and ``B M E`` frames to records.
 
@@ -170,7 +194,7 @@ class RecordAssembler:
         The largest record taken, in bytes; a peer that goes on beyond it is cut off.
     """
 
-    def __init__(self, limit: int = 1 << 31) -> None:
+    def __init__(self, limit: int = MAX_RECORD) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
         self._limit = limit
@@ -191,8 +215,7 @@ class RecordAssembler:
             raise WireError("the frames of a record are out of order")
         self._pieces.append(payload)
         self._size += len(payload)
-        if self._size > self._limit:
-            raise WireError(f"a record has more than {self._limit} bytes")
+        check_size(self._size, self._limit)
         if kind != END:
             return None
         whole = b"".join(self._pieces)

@@ -16,6 +16,7 @@ from tests.faults.mixed import Plain, mixed, of
 from tests.support.face import KernelFace
 from tests.support.notebook import LocalKernel
 from tests.support.place import Place
+from tests.support.proxy import DOWN
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="only Linux limits another process"
@@ -75,6 +76,27 @@ def test_a_face_is_told_of_both_disks_and_loses_nothing(
     plain.check(of(again.records, cell), 300)
     journal = b"".join(p.read_bytes() for p in sorted(_journal(place, face.kernel).glob("*.seg")))
     assert journal == b"".join(p.read_bytes() for p in sorted(log.glob("*.seg")))
+
+
+def test_cuts_while_the_pods_disk_is_full_lose_and_double_nothing(
+    place: Place, plain: Plain
+) -> None:
+    face = KernelFace(place.face, "pod")
+    face.run("1")
+    keeper = int(place.keeper_info(face.kernel)["keeper_pid"])
+    with _full(keeper, _journal(place, face.kernel), 0):
+        # Full speed: the keeper writes, and keeps, many records together; cuts fall among them.
+        place.proxy.drop_after(DOWN, 150_000, "cut")
+        cell = face.submit(mixed(3000, 0))
+        for nbytes in (77_777, 123_456, 99_999, None):
+            assert place.proxy.wait_dropped(40), "so much was never sent"
+            if nbytes is not None:
+                place.proxy.drop_after(DOWN, nbytes, "cut")
+            place.proxy.heal()
+        assert face.ended(cell)["outcome"] == "ok"
+    face.control("trouble", where="pod", message=None)
+    face.in_order()
+    plain.check(of(face.records, cell), 3000)
 
 
 def test_the_notebook_says_what_is_no_longer_safe(place: Place, notebook: LocalKernel) -> None:

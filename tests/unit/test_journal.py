@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from jupyter_remote_gpu.pod.journal import Journal
 from jupyter_remote_gpu.wire.frames import FrameDecoder
 from jupyter_remote_gpu.wire.records import Record, RecordAssembler
@@ -42,3 +44,19 @@ def test_what_was_dropped_is_counted_and_our_own_records_stay(tmp_path: Path) ->
     for record in records:
         assert record.first == at + 1
         at = record.last
+
+
+def test_a_message_larger_than_a_record_becomes_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.pod.journal.MAX_MESSAGE", 1000)
+    journal = Journal(tmp_path)
+    for size in (900, 996, 997, 100_000, 10):
+        journal.add(STREAM, [b"{}", b"{}", b"x" * size])
+    journal.flush()
+    records = records_of(journal)
+    assert [r.type for r in records] == ["stream", "stream", "gap", "gap", "stream"]
+    gap = records[3]
+    assert (gap.first, gap.last, gap.execution) == (4, 4, "a" * 32)
+    assert (gap.content["messages"], gap.content["bytes"]) == (1, 100_004)
+    assert "larger than" in gap.content["reason"]
