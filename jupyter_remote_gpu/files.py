@@ -18,8 +18,14 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def replace(path: Path, data: bytes | str) -> None:
-    """Replace `path` by a 0600 file with `data`: a reader sees the old or the new one."""
+def replace(path: Path, data: bytes | str, *, sync: bool = False) -> None:
+    """Replace `path` by a 0600 file with `data`: a reader sees the old or the new one.
+
+    Parameters
+    ----------
+    sync : bool
+        Also after a power cut, on file systems that would keep an empty file then.
+    """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -27,15 +33,18 @@ def replace(path: Path, data: bytes | str) -> None:
     try:
         with os.fdopen(fd, "wb") as f:
             f.write(data)
+            if sync:
+                f.flush()
+                os.fsync(f.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def dump(path: Path, value: dict[str, Any]) -> None:
-    """Replace `path` by `value` as JSON."""
-    replace(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+def dump(path: Path, value: dict[str, Any], *, sync: bool = False) -> None:
+    """Replace `path` by `value` as JSON; see `replace`."""
+    replace(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")), sync=sync)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -51,6 +60,11 @@ def load(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; empty if it is missing, or damaged (then it is set aside).
 
     Never raises for what is in the file: one bad file must not stop anything.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read now. What is in it may be good, so nobody may write it anew.
     """
     import logging  # the pod's commands, which begin often, do without it
 
@@ -60,9 +74,6 @@ def load(path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")
     except FileNotFoundError:
-        return {}
-    except OSError as e:
-        log.error("%s cannot be read: %s", path, e.strerror)
         return {}
     except (ValueError, RecursionError) as e:
         log.warning("%s is damaged (%s) and was set aside as %s", path, e, set_aside(path).name)

@@ -47,7 +47,7 @@ class Daemon:
         self.folder = folder
         self.started = time.time()
         self.ending = asyncio.Event()
-        self.settings = settings.load(folder)
+        self.settings = settings.Settings()
         self._pods: Pods | None = None
         self._ops: Operations | None = None
         self._ready = asyncio.Event()
@@ -85,6 +85,13 @@ class Daemon:
             return
         except RemoteGPUError as e:
             self._failure = e
+        except OSError as e:
+            log.exception("loading failed")
+            self._failure = DaemonError(
+                f"The daemon cannot use {e.filename or self.folder}: {e.strerror}. Mend that, then "
+                "try again; it is left as it is.",
+                code="daemon-load",
+            )
         except Exception as e:  # whatever it is: faces that wait must be told
             log.exception("loading failed")
             self._failure = DaemonError(
@@ -102,6 +109,7 @@ class Daemon:
         from .ops import Operations
         from .pods import Pods
 
+        self.settings = settings.load(self.folder)
         self._pods = Pods(self.folder, self.settings, self.snapshots.changed)
         await self._pods.load()
         self._ops = Operations(self._pods, self.snapshots, self.ending.set)

@@ -57,11 +57,6 @@ class Bindings:
                     del table[next(iter(table))]
         self._save()
 
-    def notebook_of(self, pod: str, kernel: str) -> str | None:
-        """The notebook that kernel is bound to, the latest if there are several."""
-        names = [n for (p, n), k in self._notebooks.items() if p == pod and k == kernel]
-        return names[-1] if names else None
-
     def forget_pod(self, pod: str) -> None:
         """Drop what is bound to kernels on `pod`."""
         for table in (self._notebooks, self._locals):
@@ -74,6 +69,7 @@ class Bindings:
         store.save(
             self._path,
             {name: [[p, n, k] for (p, n), k in t.items()] for name, t in tables.items()},
+            sync=True,
         )
 
 

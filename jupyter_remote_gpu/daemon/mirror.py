@@ -140,7 +140,7 @@ class Mirror:
         """Change what is known about the kernel, on disk."""
         if any(self.info.get(k, ...) != v for k, v in info.items()):
             self.info.update(info)
-            store.save(self.folder / "kernel.json", self.info)
+            store.save(self.folder / "kernel.json", self.info, sync=True)
 
     # -- writing: the bytes of the journal, as they come
 

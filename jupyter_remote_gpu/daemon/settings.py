@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from . import store
+from .bounded import number
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,12 @@ def load(folder: Path) -> Settings:
     known = {}
     found = store.load(folder / "settings.json")
     for field in fields(Settings):
-        value = found.pop(field.name, None)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            known[field.name] = value if field.name.endswith("seconds") else int(value)
-        elif value is not None:
-            log.warning("settings.json: %s cannot be %r; its default is used", field.name, value)
+        given = found.pop(field.name, None)
+        value = number(given)
+        if value is not None and value > 0:
+            known[field.name] = int(value) if field.name.endswith("bytes") else value
+        elif given is not None:
+            log.warning("settings.json: %s cannot be %.80r; its default is used", field.name, given)
     for name in found:
         log.warning("settings.json: there is no setting %r", name)
     return Settings(**known)  # type: ignore[arg-type]

@@ -15,10 +15,16 @@ __all__ = ["Wanted", "laptop_id", "load", "save"]
 log = logging.getLogger(__name__)
 
 
-def save(path: Path, value: dict[str, Any]) -> None:
-    """Replace `path`. A full disk is logged, not raised: what is in memory stays true."""
+def save(path: Path, value: dict[str, Any], *, sync: bool = False) -> None:
+    """Replace `path`. A full disk is logged, not raised: what is in memory stays true.
+
+    Parameters
+    ----------
+    sync : bool
+        Survive a power cut: for what cannot be had again.
+    """
     try:
-        dump(path, value)
+        dump(path, value, sync=sync)
     except OSError as e:
         log.error("%s cannot be written: %s", path, e.strerror)
 
@@ -29,7 +35,7 @@ def laptop_id(folder: Path) -> str:
     known = load(path).get("id")
     if not is_id(known):
         known = uuid.uuid4().hex
-        save(path, {"id": known})
+        save(path, {"id": known}, sync=True)
     return str(known)
 
 
@@ -52,9 +58,9 @@ class Wanted:
         """Pod `name` is wanted; `reached`: it is connected now."""
         if name not in self.pods or (reached and not self.pods[name]):
             self.pods[name] = reached
-            save(self._path, {"pods": self.pods})
+            save(self._path, {"pods": self.pods}, sync=True)
 
     def discard(self, name: str) -> None:
         """Pod `name` is not wanted any more."""
         if self.pods.pop(name, None) is not None:
-            save(self._path, {"pods": self.pods})
+            save(self._path, {"pods": self.pods}, sync=True)

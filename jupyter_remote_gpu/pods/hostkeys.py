@@ -61,7 +61,7 @@ def pin(folder: Path, pod: str, line: str) -> None:
     """
     path = known_hosts(folder, pod)
     private_folder(path.parent)
-    replace(path, f"{pod} {public_key_line(line)}\n".encode("ascii"))
+    replace(path, f"{pod} {public_key_line(line)}\n".encode("ascii"), sync=True)
 
 
 def pinned(folder: Path, pod: str) -> str | None:

@@ -140,7 +140,7 @@ class Registry:
     def _save(self, pods: dict[str, Pod]) -> None:
         value = {"pods": [pods[n].to_json() for n in sorted(pods)]}
         private_folder(self._folder)
-        replace(self._path, json.dumps(value, ensure_ascii=False, indent=1).encode())
+        replace(self._path, json.dumps(value, ensure_ascii=False, indent=1), sync=True)
         self._pods = pods
 
     def _load(self) -> None:

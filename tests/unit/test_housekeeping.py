@@ -145,3 +145,7 @@ def test_settings_have_defaults_and_nonsense_is_said(
     assert found == settings.Settings(journal_bytes=50_000_000)
     assert found.limits == {"journal_bytes": 50_000_000}
     assert len(caplog.records) == 3
+    # JSON knows no such number; Python's reader makes infinity of it.
+    (tmp_path / "settings.json").write_text('{"journal_bytes": 1e999, "idle_seconds": NaN}')
+    assert settings.load(tmp_path) == settings.Settings()
+    assert len(caplog.records) == 5
