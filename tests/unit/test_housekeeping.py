@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.daemon import settings
+from jupyter_remote_gpu.daemon import housekeeping, settings
 from jupyter_remote_gpu.daemon.housekeeping import Housekeeping
 from jupyter_remote_gpu.daemon.mirror import Mirror
 from jupyter_remote_gpu.wire.frames import FrameDecoder
@@ -130,6 +131,70 @@ def test_a_mirror_stays_within_its_bound_and_says_what_is_missing(tmp_path: Path
         assert len(mirror.executions.all) == 5
         await house.close()
         mirror.close()
+
+    asyncio.run(work())
+
+
+def test_a_child_that_cannot_be_started_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(housekeeping, "PAUSE_SECONDS", 0.01)
+
+    async def work() -> None:
+        mirror = Mirror(tmp_path / ("a" * 32), 1 << 20)
+        house = Housekeeping(lambda: [mirror])
+        mirror.on_closed = house.wake
+        journal = Journal(mirror)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+            cells = [journal.cell(800)]
+            await until(lambda: mirror.closed_bytes == 0, "the failures did not end")
+        assert "no-python" in caplog.text
+        before = mirror.log.size
+        assert len(mirror.log.segments) > 2
+        cells.append(journal.cell(800))
+        await until(lambda: mirror.closed_bytes == 0, "compaction did not end")
+        assert mirror.log.size < 1.5 * before  # the second half was compacted
+        found = records(mirror)
+        assert [text_of(found, c) for c in cells] == [journal.texts[c] for c in cells]
+        # What failed is left to the next daemon; what was done is not done again.
+        assert len(mirror.executions.compacted) < len(mirror.log.segments) - 1
+        await house.close()
+        mirror.close()
+        again = Mirror(mirror.folder, 1 << 20)
+        task = again.retention.next()
+        assert task is not None
+        assert task.segment.first not in mirror.executions.compacted
+        again.close()
+
+    asyncio.run(work())
+
+
+def test_what_a_killed_daemon_left_is_compacted_by_the_next(tmp_path: Path) -> None:
+    async def work() -> None:
+        first = Mirror(tmp_path / ("a" * 32), 1 << 20)
+        journal = Journal(first)
+        cells = [journal.cell(800), journal.cell(800, end=False)]
+        before = first.log.size
+        (first.log.folder / f"{1:020d}.4711.new").write_bytes(b"half of a segm")
+        first.log.close()  # as a daemon that is killed while a cell runs
+        mirror = Mirror(first.folder, 1 << 20)
+        assert not list(mirror.log.folder.glob("*.new"))
+        assert mirror.closed_bytes > 0
+        house = Housekeeping(lambda: [mirror])
+        mirror.on_closed = house.wake
+        house.wake()
+        Journal(mirror).note("ended", cells[1], outcome="ok", count=1, time=2.0)
+        await until(lambda: mirror.closed_bytes == 0, "compaction did not end")
+        assert mirror.log.size < before / 2
+        found = records(mirror)
+        assert [text_of(found, c) for c in cells] == [journal.texts[c] for c in cells]
+        await house.close()
+        mirror.close()
+        again = Mirror(first.folder, 1 << 20)
+        assert again.retention.next() is None
+        assert again.closed_bytes == 0
+        again.close()
 
     asyncio.run(work())
 
