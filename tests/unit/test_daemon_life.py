@@ -18,9 +18,11 @@ from jupyter_remote_gpu._version import __version__
 from jupyter_remote_gpu.client import spawn
 from jupyter_remote_gpu.client.aio import Control
 from jupyter_remote_gpu.client.threaded import Face
+from jupyter_remote_gpu.daemon.mirror import Mirror
 from jupyter_remote_gpu.errors import DaemonError
 from jupyter_remote_gpu.wire.frames import encode_control
 from tests.support.daemon import PATIENCE, ROOT, OwnDaemon, RawFace, own_daemon, until
+from tests.support.written import IDENTITY, KERNEL, frames, output
 
 ASK = """
 from jupyter_remote_gpu.client.threaded import Face
@@ -208,3 +210,19 @@ def test_a_daemon_that_cannot_load_says_why_and_ends(daemon: OwnDaemon) -> None:
     assert process.wait(PATIENCE) == 1
     assert "Traceback" in daemon.log()
     process.communicate()
+
+
+def test_what_a_killed_daemon_left_raw_is_compacted_at_the_start(daemon: OwnDaemon) -> None:
+    bound = 1 << 20
+    daemon.settings(mirror_bytes=bound)
+    mirror = Mirror(daemon.folder / "mirrors" / KERNEL, bound)
+    mirror.note(pod="p", identity=IDENTITY)
+    line = '{"name": "stdout", "text": "a line\\n"}'
+    lines = [output(n, line, **{"class": "durable"}) for n in range(1, 2000)]
+    mirror.append(frames(b"".join(lines[:1000])))
+    mirror.append(frames(b"".join(lines[1000:])))
+    before = mirror.log.size
+    mirror.log.close()
+    answer(daemon.python(ASK))
+    folder = mirror.log.folder
+    until(lambda: sum(p.stat().st_size for p in folder.glob("*.seg")) < before / 2, "compaction")
