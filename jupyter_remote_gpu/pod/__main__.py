@@ -5,11 +5,15 @@ Modules load only when their command is called: a bridge must be up in milliseco
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from typing import Any
 
 from ..errors import PodError, RemoteGPUError, error_to_json
+
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def answer(result: dict[str, Any]) -> None:
@@ -67,8 +71,19 @@ def main(command: str | None = None, spec: dict[str, Any] | None = None) -> None
     try:
         run(command, spec or {})
     except RemoteGPUError as e:
-        sys.stdout.write(json.dumps({"ok": False, "error": error_to_json(e)}) + "\n")
-        sys.stdout.flush()
+        _fail(e)
+    except OSError as e:
+        if command == "keeper":
+            raise  # for its log: nobody reads an answer of it
+        where = e.filename or os.environ.get("JRG_STATE", "the pod's disk")
+        mend = " Make room there, or make it writable." if e.errno in _NO_PLACE else ""
+        code = "no-place" if mend else PodError.code
+        _fail(PodError(f"{where} on the pod: {e.strerror or e}.{mend}", code=code))
+
+
+def _fail(error: RemoteGPUError) -> None:
+    sys.stdout.write(json.dumps({"ok": False, "error": error_to_json(error)}) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

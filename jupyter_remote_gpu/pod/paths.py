@@ -15,6 +15,9 @@ from ..wire.records import is_id
 ENDED_DAYS = 14
 """How long the journal of an ended kernel stays, in days."""
 
+OTHER_KEEPER = "another keeper has this kernel"
+"""What a keeper tells `start` when it is not the first."""
+
 _SOCKET_LIMIT = 100
 
 
