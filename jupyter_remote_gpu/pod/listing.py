@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import NotFound
-from ..wire.frames import encode_control
+from ..errors import NotFound, PodError, RemoteGPUError
+from ..wire import PROTOCOL
+from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from . import graveyard, paths
 from .cleaning import ALIVE, ORPHAN, kernels
+from .processes import is_running
+
+STOP_SECONDS = 3.0
+"""Patience with a keeper that is asked to end, that is told to, and that is killed, each."""
 
 
 def list_kernels() -> list[dict[str, Any]]:
@@ -45,28 +53,69 @@ def list_kernels() -> list[dict[str, Any]]:
 
 
 def stop_kernel(kernel: str) -> dict[str, Any]:
-    """Ask the keeper of `kernel` to end it; an orphan is ended here."""
-    from .bridge import connect
+    """End `kernel`: by its keeper's hand, or by ours where that is gone or does not answer.
 
+    Raises
+    ------
+    NotFound
+        If there is no such kernel.
+    PodError
+        If it is just being started, or cannot be ended.
+    """
     folder = paths.kernel_folder(kernel)
     if not folder.is_dir():
         raise NotFound("this pod has no such kernel")
-    keeper = connect(folder)
-    if keeper is None:
-        return {"kernel": kernel, "reaped": graveyard.reap(folder)}
-    with keeper:
-        info = files.read(folder / "kernel.json")
-        hello = {
-            "service": f"kernel:{kernel}",
-            "protocol": 1,
-            "client": os.urandom(16).hex(),
-            "identity": info.get("identity"),
-            "cursor": 0,
-        }
-        keeper.sendall(encode_control(hello) + encode_control({"type": "stop"}))
-        keeper.settimeout(5)
-        keeper.recv(1)  # it has read the hello; what follows it is read in the same turn
-    return {"kernel": kernel, "reaped": False}
+    info = files.read(folder / "kernel.json")
+    if _ask_to_stop(folder, info):
+        return {"kernel": kernel, "reaped": False}
+    pid, started = info.get("keeper_pid"), info.get("keeper_started")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if isinstance(pid, int) and is_running(pid, started):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        end = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < end:
+            if graveyard.reap(folder):
+                return {"kernel": kernel, "reaped": True}
+            time.sleep(0.05)
+    raise PodError(
+        f"Kernel {kernel[:8]} cannot be ended: its keeper is just being started, or {folder} "
+        "does not say which process it is. Try again in a minute.",
+        code="keeper-stuck",
+    )
+
+
+def _ask_to_stop(folder: Path, info: dict[str, Any]) -> bool:
+    """Whether the keeper has taken the word. One of another protocol, or stuck, does not."""
+    from .bridge import connect
+
+    hello = {
+        "service": f"kernel:{folder.name}",
+        "protocol": PROTOCOL,
+        "client": os.urandom(16).hex(),
+        "identity": info.get("identity"),
+        "cursor": 0,
+    }
+    try:
+        keeper = connect(folder)
+        if keeper is None:
+            return False
+        with keeper:
+            keeper.settimeout(STOP_SECONDS)
+            for message in (hello, {"type": "stop"}, {"type": "ping", "tag": "stop"}):
+                keeper.sendall(encode_control(message))
+            decoder = FrameDecoder()
+            end = time.monotonic() + STOP_SECONDS
+            while time.monotonic() < end and (data := keeper.recv(1 << 18)):
+                for kind, payload in decoder.feed(data):
+                    told = decode_control(payload).get("type") if kind == CONTROL else None
+                    if told == "refused":
+                        return False
+                    if told == "pong":
+                        return True
+    except (RemoteGPUError, OSError) as e:
+        print(f"{folder}: {e}", file=sys.stderr)
+    return False
 
 
 def _memory(pid: int) -> int | None:
