@@ -6,17 +6,19 @@ served from here, read-only.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 from pathlib import Path
 
 from .. import files
-from ..errors import RemoteGPUError, WireError, error_to_json
+from ..errors import PodError, RemoteGPUError, WireError, error_to_json
 from ..wire.frames import CONTROL, HEAD, check_head, decode_control, encode_control
 from . import paths
 
 CHUNK = 256 << 10
+STUCK = "The kernel's keeper does not answer and does not end: try again in a minute."
 
 
 def read_hello(fd: int) -> tuple[dict[str, object], bytes]:
@@ -47,18 +49,35 @@ def _read_exactly(fd: int, size: int) -> bytes:
 
 
 def bridge(source: int, sink: int) -> None:
-    """Serve one connection on the two file descriptors until either side ends it."""
+    """Serve one connection on the two file descriptors until either side ends it.
+
+    What goes wrong is told there, too: what the command prints would be taken for frames.
+    """
     try:
-        hello, raw = read_hello(source)
-        service = str(hello.get("service"))
-        if not service.startswith("kernel:"):
-            raise WireError(f"no service {service!r:.80} here", code="unknown-service")
-        folder = paths.kernel_folder(service.removeprefix("kernel:"))
-        if not folder.is_dir():
-            raise WireError("this pod has no such kernel", code="unknown-service")
+        _serve(source, sink)
     except RemoteGPUError as e:
-        _write_all(sink, encode_control({"type": "refused", "error": error_to_json(e)}))
-        return
+        _refuse(sink, e)
+    except BrokenPipeError:
+        return  # the link is gone
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        _refuse(sink, PodError(f"{where}{e.strerror or e} (on the pod)"))
+
+
+def _refuse(sink: int, error: RemoteGPUError) -> None:
+    os.set_blocking(sink, True)
+    with contextlib.suppress(BrokenPipeError):
+        _write_all(sink, encode_control({"type": "refused", "error": error_to_json(error)}))
+
+
+def _serve(source: int, sink: int) -> None:
+    hello, raw = read_hello(source)
+    service = str(hello.get("service"))
+    if not service.startswith("kernel:"):
+        raise WireError(f"no service {service!r:.80} here", code="unknown-service")
+    folder = paths.kernel_folder(service.removeprefix("kernel:"))
+    if not folder.is_dir():
+        raise WireError("this pod has no such kernel", code="unknown-service")
     keeper = connect(folder)
     if keeper is None:
         from .graveyard import serve
@@ -72,7 +91,13 @@ def bridge(source: int, sink: int) -> None:
 
 
 def connect(folder: os.PathLike[str]) -> socket.socket | None:
-    """A connection to the keeper of the kernel in `folder`; None if it is gone."""
+    """A connection to the keeper of the kernel in `folder`; None if it is gone.
+
+    Raises
+    ------
+    PodError
+        With code ``keeper-stuck`` when it is there and lets nobody in.
+    """
     path = files.read(Path(folder) / "kernel.json").get("socket")
     if not isinstance(path, str):
         return None
@@ -83,6 +108,9 @@ def connect(folder: os.PathLike[str]) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         sock.close()
         return None
+    except (TimeoutError, BlockingIOError):
+        sock.close()
+        raise PodError(STUCK, code="keeper-stuck") from None
     return sock
 
 
@@ -97,18 +125,20 @@ def _copy(source: int, sink: int, keeper: socket.socket) -> None:
         poll = select.poll()
         if not up:
             poll.register(source, select.POLLIN)
-        poll.register(peer, (select.POLLOUT if up else 0) | (0 if down else select.POLLIN))
+        # Not when there is nothing to do with it: its end would wake us again and again.
+        if up or not down:
+            poll.register(peer, (select.POLLOUT if up else 0) | (0 if down else select.POLLIN))
         # Registered also when there is nothing to write: its end must wake us.
         poll.register(sink, select.POLLOUT if down else 0)
         ready = dict(poll.poll())
-        broken = select.POLLERR | select.POLLNVAL
+        broken = select.POLLERR | select.POLLHUP | select.POLLNVAL
         if ready.get(sink, 0) & broken:
             return
-        if not down and ready.get(peer, 0) & (select.POLLIN | select.POLLHUP | broken):
+        if not down and ready.get(peer, 0) & (select.POLLIN | broken):
             down = _read(peer)
             if not down:
                 return
-        if not up and ready.get(source, 0) & (select.POLLIN | select.POLLHUP | broken):
+        if not up and ready.get(source, 0) & (select.POLLIN | broken):
             up = _read(source)
             if not up:
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 import time
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import NotFound, WireError
+from ..errors import NotFound, PodError, WireError
 from ..models import Outcome
 from ..wire.frames import BEGIN, WHOLE, FrameDecoder, encode_control
 from ..wire.records import Record, RecordAssembler
 from . import paths
+from .bridge import STUCK
 from .journal import Journal
 from .mending import mend
 from .peers import Peer, reject
@@ -188,8 +188,7 @@ def serve(folder: Path, hello: dict[str, Any], source: int, sink: int) -> None:
         journal := _bury(folder)
     ) is None:  # the keeper is about to end: its socket is gone already
         if time.monotonic() > end:
-            os.write(sink, encode_control(_refusal()))
-            return
+            raise PodError(STUCK, code="keeper-stuck")
         time.sleep(0.05)
     peer = Peer(_DeadKernel(folder, journal), source, sink)
     peer.take(encode_control(hello))
@@ -210,11 +209,3 @@ def serve(folder: Path, hello: dict[str, Any], source: int, sink: int) -> None:
         if lock.acquire():  # for the next one who comes
             mend(folder / "journal")
             lock.release()
-
-
-def _refusal() -> dict[str, Any]:
-    message = "The kernel's keeper does not answer and does not end: try again in a minute."
-    return {
-        "type": "refused",
-        "error": {"kind": "pod", "code": "keeper-stuck", "message": message, "details": {}},
-    }

@@ -41,7 +41,9 @@ class PodCommands:
         self._archive.write_bytes(archive.build().data)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def popen(self, command: str, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
+    def popen(
+        self, command: str, spec: dict[str, Any], stdout: int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "IPYTHON"))},
             "JRG_STATE": str(self.state),
@@ -52,7 +54,7 @@ class PodCommands:
             [self.python, "-S", str(self._archive), command, json.dumps(spec)],
             env=environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             cwd=self.home,
         )
         self._processes.append(process)
