@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import sys
 import time
 import uuid
 from typing import Any
 
 from ..client.aio import Channel, Control
-from ..errors import BadInput, NotConnected, NotFound, PodError, RemoteGPUError
+from ..errors import BadInput, NotConnected, NotFound, PodError, RemoteGPUError, plain
 from ..models import PodState
 from .asking import control, duration, pods_of, print_json, print_table, size
 from .following import Printer
@@ -132,8 +133,10 @@ async def _alive(daemon: Control, name: str) -> list[str]:
 async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
     pods_of(await daemon.request("snapshot"), pod)
     args = {"pod": pod} if pod is not None else {}
-    found = (await daemon.request("kernel.list", timeout=60, **args)).get("kernels", [])
-    return [k for k in found if isinstance(k, dict)]
+    answer = await daemon.request("kernel.list", timeout=60, **args)
+    for name, error in (answer.get("errors") or {}).items():
+        print(plain(f"{name}: {error}"), file=sys.stderr)
+    return [k for k in answer.get("kernels", []) if isinstance(k, dict)]
 
 
 def _state(kernel: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..errors import RemoteGPUError
 from ..models import PodState
+from .bounded import plain
+from .listing import kernels_of
 from .pods import PodEntry, Pods
-
-LIST_SECONDS = 20.0
 
 
 async def examine(pods: Pods) -> dict[str, Any]:
@@ -73,12 +73,11 @@ async def _pod(entry: PodEntry) -> dict[str, Any]:
         "state": str(status.state),
         "reason": status.reason,
         "address": entry.pod.address,
-        "probe": entry.link.probe,
+        "probe": plain(entry.link.probe),
     }
     if status.state is PodState.CONNECTED:
         try:
-            answer = await entry.link.run("list", {}, LIST_SECONDS)
-            found["kernels"] = answer.get("kernels")
+            found["kernels"] = await kernels_of(entry)
         except RemoteGPUError as e:
             found["error"] = str(e)
     return found

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
+from ..errors import BadInput, Conflict, NotFound
 from ..link import keys
 from ..models import PodState
 from ..wire.records import is_id
 from .doctor import examine
+from .listing import list_kernels
 from .opening import Opener
-from .pods import PodEntry, Pods, kernel_info
+from .pods import PodEntry, Pods
 from .snapshot import Snapshots
 
-LIST_SECONDS = 20.0
 STOP_SECONDS = 20.0
 KEY_SECONDS = 30.0
 MIN_PREFIX = 4
@@ -129,33 +129,7 @@ class Operations:
         )
 
     async def _kernel_list(self, args: Args) -> Args:
-        name = args.get("pod")
-        entries = [self._pods.entry(name)] if name else list(self._pods.entries.values())
-        kernels: dict[tuple[str, str], Args] = {}
-        for kernel in self._pods.kernels.values():
-            info = kernel_info(kernel.state)
-            if info.identity and info.pod in {e.name for e in entries}:
-                kernels[info.pod, info.id] = {**info.to_json(), "mirrored": True}
-        for entry in entries:
-            if entry.state is not PodState.CONNECTED:
-                if name:
-                    for item in kernels.values():
-                        item["stale"] = True
-                continue
-            answer = await entry.link.run("list", {}, LIST_SECONDS)
-            for found in answer.get("kernels") or []:
-                if not isinstance(found, dict) or not is_id(found.get("id")):
-                    raise RemoteGPUError(
-                        f"Pod {entry.name} listed a kernel whose id is not one.", code="wire"
-                    )
-                here = kernels.get((entry.name, found["id"]), {})
-                binding = found.get("binding")
-                notebook = binding.get("notebook") if isinstance(binding, dict) else None
-                merged = {**here, **found, "pod": entry.name, "listed": True}
-                merged["notebook"] = here.get("notebook") or notebook
-                merged.setdefault("mirrored", False)
-                kernels[entry.name, found["id"]] = merged
-        return {"kernels": list(kernels.values())}
+        return await list_kernels(self._pods, _text_or_none(args, "pod") or None)
 
     async def _kernel_bind(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("pod"))

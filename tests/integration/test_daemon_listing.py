@@ -1,0 +1,48 @@
+"""`kernel.list` over several pods, one of which does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_remote_gpu.errors import RemoteGPUError
+from tests.support.command import cli
+from tests.support.face import KernelFace
+from tests.support.place import Place, whole_place
+
+
+@pytest.fixture
+def place(short_tmp: Path, pod_python: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with whole_place(short_tmp, pod_python, monkeypatch) as place:
+        place.connect()
+        yield place
+
+
+def test_a_pod_that_does_not_answer_takes_no_list_away(place: Place, pod_python: str) -> None:
+    one = KernelFace(place.face, "pod", notebook="/n/one.ipynb")
+    place.face.request("pod.add", name="two", ssh=place.sshd.words(), python=pod_python)
+    place.face.request("pod.pin", name="two", key=place.sshd.host_key_line)
+    place.face.request("pod.connect", name="two")
+    place.until_state("connected", "two")
+    two = KernelFace(place.face, "two", notebook="/n/two.ipynb")
+    place.proxy.half_open()
+    found = place.face.request("kernel.list", timeout=60)
+    assert list(found["errors"]) == ["pod"]
+    rows = {(k["pod"], k["id"]): k for k in found["kernels"]}
+    assert rows["pod", one.kernel]["stale"]
+    assert not rows["pod", one.kernel].get("listed")
+    # Both are one machine here, so it lists both; asked, it told.
+    assert rows["two", two.kernel]["alive"]
+    assert rows["two", two.kernel]["listed"]
+    assert "stale" not in rows["two", two.kernel]
+    place.until_state("reconnecting")
+    said = cli("kernels")
+    assert two.kernel[:8] in said.out
+    assert one.kernel[:8] in said.out
+    place.proxy.heal(reset=True)
+    place.until_state("connected")
+    assert place.face.request("kernel.list", pod="pod")["errors"] == {}
+    with pytest.raises(RemoteGPUError, match="no pod"):
+        place.face.request("kernel.list", pod="three")
