@@ -66,13 +66,19 @@ class Face:
         timeout : float
             Seconds.
         """
-        future = self.submit(self._request(op, timeout, args))
+        future = self.ask(op, timeout=timeout, **args)
         try:
             # Starting a daemon comes on top of the request's own time.
             return future.result(timeout + 60 + GRACE_SECONDS)
         except BaseException:
             future.cancel()  # KeyboardInterrupt too: nobody waits for it any more
             raise
+
+    def ask(
+        self, op: str, /, *, timeout: float = 30.0, **args: Any
+    ) -> concurrent.futures.Future[dict[str, Any]]:
+        """`request` without the wait."""
+        return self.submit(self._request(op, timeout, args))
 
     def open_channel(
         self,
@@ -229,6 +235,10 @@ class ThreadedChannel:
     def unacknowledged(self) -> int:
         """Requests that are not yet in the journal, as far as is known."""
         return self._channel.unacknowledged
+
+    def resume(self) -> None:
+        """Follow the kernel again after the channel has given up by itself, as `done` told."""
+        self.done = self._face.submit(self._channel.run())
 
     def close(self) -> None:
         """Let go of the kernel; it runs on. Does not wait when called in the background loop."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..errors import BadInput, LinkError, NotFound, PodError
 from ..models import PodState
-from . import place
-from .lookup import find_execution
+from . import place, stopping
+from .lookup import find_execution, user_cells
+from .opening import bound_kernel
 from .session import Session
 
 __all__ = ["COMMANDS", "run_command"]
@@ -34,7 +35,7 @@ def status(session: Session, args: Namespace) -> None:
             print(f"    ! {warning}")
         mine = {r.id for r in session.kernels.values()}
         for kernel in pod.get("kernels") or []:
-            live = [e for e in kernel.get("executions") or [] if e.get("state") != "ended"]
+            live = [e for e in user_cells(kernel) if e.get("state") != "ended"]
             if kernel.get("alive") is False and not live:
                 continue
             here = " (this notebook's)" if kernel.get("id") in mine else ""
@@ -91,26 +92,31 @@ def disconnect(session: Session, args: Namespace) -> None:
 def restart(session: Session, args: Namespace) -> None:
     """A fresh kernel for this notebook."""
     name = session.pod(args.pod)
+    session.refuse_if_down(name)
     try:
-        session.restart(name)
+        ended = stopping.restart(session, name)
     except PodError as e:
         print(f"The old kernel could not be ended ({e}) The next %%gpu cell gets a fresh one.")
         return
-    print(f"The kernel on {name} was ended; the next %%gpu cell gets a fresh one.")
+    what = f"The kernel on {name} was ended" if ended else f"No kernel was open on {name}"
+    print(f"{what}; the next %%gpu cell gets a fresh one.")
 
 
 def interrupt(session: Session, args: Namespace) -> None:
     """Interrupt what runs (a detached cell, or one of before a restart)."""
     name = session.pod(args.pod)
-    remote, _ = session.kernel(name)
-    answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    remote.interrupt(None, answer.put)
-    try:
-        done = answer.get(timeout=10.0)
-    except queue.Empty:
-        print(f"The link to {name} is down: the interrupt is sent when it is back.")
+    session.refuse_if_down(name)
+    nothing = f"Nothing runs in this notebook's kernel on {name}."
+    remote = session.kernels.get(name)
+    if remote is None and (bound := bound_kernel(session, name)) is not None:
+        remote = session.reader(bound)
+    if remote is None or remote.died is not None:
+        print(nothing)
         return
-    print("Interrupted." if done else f"Nothing runs in this notebook's kernel on {name}.")
+    try:
+        print(stopping.interrupt(remote, None, nothing))
+    finally:
+        session.release(remote)
 
 
 def attach(session: Session, args: Namespace) -> None:
@@ -122,7 +128,10 @@ def attach(session: Session, args: Namespace) -> None:
 def kernels(session: Session, args: Namespace) -> None:
     """The kernels on one pod or on all."""
     arguments: dict[str, Any] = {} if args.pod is None else {"pod": session.pod(args.pod)}
-    rows = session.face.request("kernel.list", timeout=60.0, **arguments)["kernels"]
+    answer = session.face.request("kernel.list", timeout=60.0, **arguments)
+    for name, error in (answer.get("errors") or {}).items():
+        print(f"{name}: {error}")
+    rows = answer["kernels"]
     if not rows:
         print("No kernel is known.")
         return
@@ -162,10 +171,12 @@ def stop(session: Session, args: Namespace) -> None:
     row = found[0]
     mine = session.kernels.get(row["pod"])
     if mine is not None and mine.id == row["id"]:
-        session.restart(row["pod"])
+        stopping.restart(session, row["pod"])
+        said = "was ended"
     else:
         session.face.request("kernel.stop", timeout=60.0, pod=row["pod"], kernel=row["id"])
-    print(f"The kernel {row['id'][:6]} on {row['pod']} was ended; what it printed is kept.")
+        said = "was told to end"
+    print(f"The kernel {row['id'][:6]} on {row['pod']} {said}; what it printed is kept.")
 
 
 COMMANDS = {

@@ -89,7 +89,6 @@ class Execution:
         self.requested_at = time.time()
         self.started_at: float | None = None
         self.ended_at: float | None = None
-        self._started_here = 0.0
         self.tail = ""
         self.keep_tail = False
         self._counts = counts
@@ -108,14 +107,19 @@ class Execution:
             return "queued"
         return "waiting for an answer" if self.questions else "running"
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the kernel took it up (since it was asked, while it is queued)."""
+    def elapsed(self, ahead: float) -> float:
+        """Seconds since the kernel took it up (since it was asked, while it is queued).
+
+        Parameters
+        ----------
+        ahead : float
+            By how much the laptop's clock is ahead of the pod's.
+        """
         if self.started_at is None:
             return max(0.0, time.time() - self.requested_at)
         if self.ended_at is not None:  # both by the pod's clock
             return max(0.0, self.ended_at - self.started_at)
-        return max(0.0, time.time() - self._started_here)
+        return max(0.0, time.time() - ahead - self.started_at)
 
     def take(self, record: Record) -> list[Item]:
         """What is to be shown because of an iopub message of this execution, in order."""
@@ -177,7 +181,6 @@ class Execution:
     def start(self, content: Mapping[str, Any]) -> None:
         """Take the keeper's `running`."""
         self.started_at = _time(content)
-        self._started_here = self.started_at if self._catch_up else time.time()
 
     def ask(self, record: Record) -> None:
         """Take an `input_request`; it is asked by `due_questions`."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Conflict
+from ..errors import Conflict, DaemonError
+from ..models import Outcome
+from .ending import how_it_died
+from .stopping import interrupt
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -34,13 +37,30 @@ class Handle:
 
     @property
     def state(self) -> str:
-        """``queued``, ``running``, ``waiting for an answer``, ``ok``, ``error``, …"""
+        """``queued``, ``running``, ``waiting for an answer``, ``ok``, ``error``, …
+
+        ``unknown`` where nothing is heard of it any more; `trouble` says why.
+        """
+        if self._execution.outcome is None and self._remote.broken is not None:
+            return "unknown"
         return self._execution.state
 
     @property
     def elapsed(self) -> float:
         """Seconds that it has run."""
-        return self._execution.elapsed
+        return self._execution.elapsed(self._remote.ahead)
+
+    @property
+    def trouble(self) -> list[str]:
+        """Sentences about what is not as it should be; empty if all is well."""
+        said = [text for text in self._remote.trouble.values() if text]
+        if self._execution.rejected is not None:
+            said.append(str(self._execution.rejected))
+        elif self._execution.outcome == Outcome.DIED:
+            said.append(f"{how_it_died(self.pod, self._execution.died)}.")
+        elif self._execution.outcome is None and self._remote.broken is not None:
+            said.append(f"What became of it is not known: {self._remote.broken}")
+        return said
 
     @property
     def last_lines(self) -> list[str]:
@@ -56,6 +76,7 @@ class Handle:
         RemoteError
             What the cell raised.
         """
+        self._look_again()
         self._refuse_before_the_pod_has_it()
         execution = self._execution
         last = self._remote.seen if execution.outcome is not None else execution.record
@@ -74,9 +95,17 @@ class Handle:
         self.attach()
 
     def interrupt(self) -> None:
-        """Interrupt it; nothing happens if it has ended."""
-        if self._execution.outcome is None:
-            self._remote.interrupt(self.id)
+        """Interrupt it, and tell what came of it; nothing happens if it has ended."""
+        self._session.refuse_if_down(self.pod)
+        if self._execution.outcome is not None:
+            print("It has ended.")
+            return
+        self._look_again()
+        print(interrupt(self._remote, self.id, "It does not run any more."))
+
+    def _look_again(self) -> None:
+        if isinstance(self._remote.broken, DaemonError):
+            self._remote.resume()
 
     def _refuse_before_the_pod_has_it(self) -> None:
         if self._execution.rejected is not None:
@@ -90,7 +119,8 @@ class Handle:
     def __repr__(self) -> str:
         state, seconds = self.state, self.elapsed
         head = f"<%%gpu cell {self.id[:6]} on {self.pod}: {state}, {_duration(seconds)}>"
-        return "\n".join([head, *(f"  {line}" for line in self.last_lines)])
+        trouble = [f"  ! {text}" for text in self.trouble]
+        return "\n".join([head, *trouble, *(f"  {line}" for line in self.last_lines)])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         lines = "\n".join(html.escape(line) for line in self.last_lines)
@@ -99,6 +129,7 @@ class Handle:
             f"<b>{html.escape(self.state)}</b> on {html.escape(self.pod)} · "
             f"{_duration(self.elapsed)} · <code>%gpu attach {short}</code>"
         )
+        head += "".join(f"<br>{html.escape(text)}" for text in self.trouble)
         tail = f"<pre>{lines}</pre>" if lines else ""
         return {"text/plain": repr(self), "text/html": f"<div>{head}{tail}</div>"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from .delivery import COMMS, deliver, take_news
 from .execution import SHOWN, Execution
 from .messages import Message
 from .pacing import Item, Pacer
+from .raised import GONE
 from .sink import KernelSink, running_kernel
 
 if TYPE_CHECKING:
@@ -48,6 +50,19 @@ class RemoteKernel:
         One a process: limits are of the local kernel, not of the remote one.
     opened : dict
         The result of `kernel.open`: pod, kernel, identity, last, started, …
+
+    Attributes
+    ----------
+    died : dict or None
+        What is known of its end.
+    over : threading.Event
+        Set when it has ended.
+    broken : BaseException or None
+        Why nobody reads it any more, though it may live.
+    trouble : dict
+        What is no longer safe (a full disk), by where.
+    ahead : float
+        Seconds by which the laptop's clock is ahead of the pod's, as far as is known.
     """
 
     def __init__(self, face: Face, shell: Any, pacer: Pacer, opened: dict[str, Any]) -> None:
@@ -61,6 +76,9 @@ class RemoteKernel:
         self.followers: dict[str, Follower] = {}
         self.link: dict[str, Any] = {}
         self.died: dict[str, Any] | None = None
+        self.over = threading.Event()
+        self.trouble: dict[str, str] = {}
+        self.ahead = float("inf")
         self.broken: BaseException | None = None
         self._tags: dict[str, Callable[[bool], None]] = {}
         self._tags_lock = threading.Lock()
@@ -84,6 +102,18 @@ class RemoteKernel:
                 if self.executions[id].outcome is not None:
                     del self.executions[id]
 
+    def submit(self, execution: Execution, content: dict[str, Any], **more: Any) -> int:
+        """Hand a cell over; its number is known before an answer can name it."""
+        with self._tags_lock:
+            execution.number = self.channel.submit(
+                "execute_request",
+                content,
+                msg_id=execution.msg_id,
+                execution=execution.id,
+                **more,
+            )
+            return execution.number
+
     def interrupt(self, execution: str | None, done: Callable[[bool], None] | None = None) -> None:
         """Interrupt one execution (None: whatever runs); `done` hears whether it ran."""
         with self._tags_lock:
@@ -98,6 +128,20 @@ class RemoteKernel:
         self.channel.close()
         if self.hub is not None:
             self.hub.close(tell=tell)
+
+    def resume(self) -> None:
+        """Follow the kernel again, from where its channel gave up."""
+        self.broken = None
+        self.channel.resume()
+        self.channel.done.add_done_callback(self._channel_ended)
+
+    def lose(self, how: dict[str, Any]) -> None:
+        """It is no more, and its log will not say so: what was asked of it ends."""
+        self.died = self.died or how
+        for execution in self._waiting():
+            execution.died, execution.outcome = self.died, str(Outcome.DIED)
+            execution.accepted.set()
+        self._end()
 
     async def on_batch(self, records: list[Record]) -> None:
         """Show what one read brought."""
@@ -123,6 +167,8 @@ class RemoteKernel:
         if kind == "link":
             self.link = message
             self._tell(("link", message))
+            if message.get("code") == GONE:
+                self.lose({"gone": True})
         elif kind == "ack":
             execution = self.executions.get(str(message.get("execution")))
             if execution is not None:
@@ -131,8 +177,10 @@ class RemoteKernel:
             error = error_from_json(message.get("error"))
             self._tell(("rejected", message.get("number"), error))
             self._reject(message.get("number"), error)
-        elif kind == "trouble" and message.get("message"):
-            self._tell(("trouble", str(message["message"])))
+        elif kind == "trouble":
+            where, text = str(message.get("where")), str(message.get("message") or "")
+            self.trouble[where] = text
+            self._tell(("trouble", text, where))
         elif kind == "interrupted":
             with self._tags_lock:
                 done = self._tags.pop(str(message.get("tag")), None)
@@ -140,7 +188,9 @@ class RemoteKernel:
                 done(bool(message.get("done")))
 
     def _reject(self, number: object, error: RemoteGPUError) -> None:
-        for execution in self._waiting():
+        with self._tags_lock:
+            waiting = self._waiting()
+        for execution in waiting:
             if execution.number == number:  # a detached one: nobody reads its events
                 execution.outcome, execution.rejected = str(Outcome.ABORTED), error
                 execution.accepted.set()
@@ -162,6 +212,8 @@ class RemoteKernel:
         execution = self.executions.get(record.execution or "")
         if execution is not None:
             items += execution.missing(record)
+        if record.channel == "keeper" and isinstance(at := record.content.get("time"), float):
+            self.ahead = min(self.ahead, time.time() - at)  # the least delayed tells best
         if record.channel == "iopub":
             if record.type in COMMS:
                 if record.execution not in self.followers:
@@ -222,5 +274,6 @@ class RemoteKernel:
             self._tell(("broken", error))
 
     def _end(self) -> None:
+        self.over.set()
         if self.hub is not None:
             self.hub.close_all(tell=True)

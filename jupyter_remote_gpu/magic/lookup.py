@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput, Conflict, NotFound, RemoteGPUError
+from ..errors import BadInput, Conflict, NotConnected, NotFound, RemoteGPUError
 from ..models import PodState, check_pod_name
 from . import place
 from .kernels import DOWN
@@ -13,7 +13,7 @@ from .runner import refuse_if_down
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["find_execution", "known_pods", "last_pod_of", "pod_meant"]
+__all__ = ["find_execution", "known_pods", "last_pod_of", "pod_meant", "user_cells"]
 
 
 def known_pods(pods: dict[str, Any]) -> str:
@@ -59,22 +59,33 @@ def pod_meant(session: Session, name: str | None) -> str:
     if not (usable := _usable(pods)):
         pods = session.pods(now=True)
         usable = _usable(pods)
+    last = session.last_pod or last_pod_of(pods, list(pods), place.notebook())
+    if last in pods and last not in usable and usable:
+        others = " or ".join(f"`%%gpu {name}`" for name in sorted(usable))
+        try:
+            refuse_if_down(str(last), pods[str(last)])
+        except NotConnected as e:
+            raise NotConnected(f"{e} To run it on another pod: {others}.") from None
     if len(usable) == 1:
         return usable[0]
     if not usable:
-        last = session.last_pod
         tried = [n for n, p in pods.items() if p.get("state") != PodState.DISCONNECTED]
         meant = [last] if last in pods else tried or list(pods)
         if len(meant) == 1:
             refuse_if_down(str(meant[0]), pods[str(meant[0])])
         raise Conflict(f"No pod is connected. {known_pods(pods)} Type `%gpu connect NAME`.")
-    last = session.last_pod or last_pod_of(pods, usable, place.notebook())
     if last in usable:
         return str(last)
     raise BadInput(
         f"Several pods are connected ({', '.join(sorted(usable))}): name one, as in "
         f"`%%gpu {sorted(usable)[0]}`."
     )
+
+
+def user_cells(kernel: dict[str, Any]) -> list[dict[str, Any]]:
+    """The executions of a kernel in the snapshot that the user asked for."""
+    cells = kernel.get("executions") or []
+    return [e for e in cells if not (e.get("meta") or {}).get("silent")]
 
 
 def _usable(pods: dict[str, dict[str, Any]]) -> list[str]:
@@ -96,10 +107,9 @@ def find_execution(session: Session, wanted: str | None) -> dict[str, Any]:
         best: tuple[bool, float, str] | None = None
         for pod in session.pods(now=True).values():
             for kernel in pod.get("kernels") or []:
-                mine = kernel.get("notebook") == path or kernel.get("id") in {
-                    r.id for r in session.kernels.values()
-                }
-                for e in kernel.get("executions") or []:
+                named = path is not None and kernel.get("notebook") == path
+                mine = named or kernel.get("id") in {r.id for r in session.kernels.values()}
+                for e in user_cells(kernel):
                     rank = (e.get("state") != "ended", e.get("requested") or 0.0, e["id"])
                     if mine and (best is None or rank > best):
                         best = rank

@@ -10,6 +10,8 @@ from typing import Any
 from ..errors import RemoteGPUError
 
 __all__ = [
+    "ENDED",
+    "GONE",
     "ControlBack",
     "KernelDied",
     "RemoteError",
@@ -22,6 +24,8 @@ __all__ = [
     "without_frames",
 ]
 
+ENDED, GONE = "kernel-ended", "kernel-gone"
+"""Codes of a kernel that has ended, and of one that its pod does not have any more."""
 _COUNT = re.compile(r"In ?\[(\d+)\]")
 
 

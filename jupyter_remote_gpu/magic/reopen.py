@@ -18,6 +18,7 @@ from ..client.threaded import ThreadedChannel
 from ..wire.records import Record
 from .execution import Execution
 from .kernels import RemoteKernel
+from .lookup import user_cells
 
 __all__ = ["Reopening", "clock", "joined_sentence"]
 
@@ -143,7 +144,7 @@ def joined_sentence(remote: RemoteKernel, pod: dict[str, Any]) -> str:
         e
         for kernel in pod.get("kernels") or []
         if kernel.get("id") == remote.id
-        for e in kernel.get("executions") or []
+        for e in user_cells(kernel)
         if e.get("state") != "ended"
     ]
     if running:
@@ -170,7 +171,11 @@ def _names(remote: RemoteKernel) -> int | None:
         "stop_on_error": False,
     }
     remote.channel.submit(
-        "execute_request", content, msg_id=execution.msg_id, execution=execution.id
+        "execute_request",
+        content,
+        msg_id=execution.msg_id,
+        execution=execution.id,
+        meta={"silent": True},
     )
     deadline = time.monotonic() + NAMES_SECONDS
     while True:

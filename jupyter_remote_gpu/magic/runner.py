@@ -14,11 +14,13 @@ from typing import Any
 from ..errors import NotConnected, RemoteGPUError
 from ..models import Outcome, PodState
 from . import place
+from .ending import finish, kernel_died
 from .execution import Event, Execution
 from .inputs import Asker, Withdrawn
 from .kernels import DOWN, RemoteKernel
-from .raised import ControlBack, KernelDied, control_back, remote_error
-from .sink import notice, running_kernel, show_here
+from .notices import Notices, link_sentence
+from .raised import GONE, ControlBack, control_back
+from .sink import running_kernel, show_here
 
 __all__ = ["Runner"]
 
@@ -49,11 +51,9 @@ class Runner:
         self._asker = Asker(shell)
         execution.withdraw = self._asker.withdraw
         self._pressed = self._stops = 0
-        self._passed_on = False
+        self._passed_on = self._unanswered = False
         self._link = str(remote.link.get("state") or "")
-        self._notice_id = f"jrg-{uuid.uuid4().hex}"
-        self._noticed = False
-        self._noticing = False
+        self._notices = Notices(shell, execution.sink)
         self._due: dict[str, tuple[float, Callable[[], None]]] = {}
 
     def wait(self, submit: Callable[[], int] | None = None) -> None:
@@ -71,17 +71,28 @@ class Runner:
             If it was not handed over.
         """
         with self._signals(), self._execution.reading():
-            if submit is not None:
-                self._execution.number = submit()
-            if self._link not in DOWN:
-                self._say_link({})
-            while True:
-                kind, *rest = self._next()
-                if kind == "ended":
-                    break
-                getattr(self, f"_on_{kind}")(*rest)
-        self._say("")
-        self._finish()
+            try:
+                self._wait(submit)
+            except (KeyboardInterrupt, RemoteGPUError):
+                raise
+            except Exception:  # nothing can be written or answered here: it runs on there
+                self._notices.show("left", self._what_it_does())
+                raise
+            finally:
+                self._notices.show("link", "")
+                self._notices.settle()
+        finish(self._shell, self._remote, self._execution)
+
+    def _wait(self, submit: Callable[[], int] | None) -> None:
+        if submit is not None:
+            self._execution.number = submit()
+        if self._link not in DOWN:
+            self._say_link({})
+        while True:
+            kind, *rest = self._next()
+            if kind == "ended":
+                return
+            getattr(self, f"_on_{kind}")(*rest)
 
     def _next(self) -> Event:
         """The next event; a Stop goes ahead of what is to be shown, and so does what is due."""
@@ -148,13 +159,18 @@ class Runner:
         """Interrupt the remote cell, unless it is only the local kernel that ends."""
         if place.shutting_down(self._shell):
             raise self._give_back("The notebook's own kernel ends.")
-        self._passed_on = True
-        self._remote.interrupt(self._execution.id)
+        self._passed_on = self._unanswered = True
+        self._remote.interrupt(self._execution.id, self._answered)
         if self._link and self._link != PodState.CONNECTED:
-            self._say(
+            self._due.pop("link", None)
+            self._notices.show(
+                "link",
                 f"The link to {self._remote.pod} is down: the cell is interrupted when it is "
-                "back. Stop again to get control back now."
+                "back. Stop again to get control back now.",
             )
+
+    def _answered(self, done: bool) -> None:
+        self._unanswered = False
 
     def _on_input(self, number: int, prompt: str, password: bool) -> None:
         if number not in self._execution.questions:
@@ -177,6 +193,9 @@ class Runner:
 
     def _on_link(self, message: dict[str, Any]) -> None:
         self._link = str(message.get("state"))
+        if message.get("code") == GONE:
+            self._execution.outcome = str(Outcome.DIED)
+            raise kernel_died(self._remote, self._execution)
         if self._link in DOWN:
             reason = message.get("reason") or f"The pod is {self._link}."
             raise self._give_back(f"{self._remote.pod}: {reason} Control is back.")
@@ -188,106 +207,47 @@ class Runner:
             raise error
         self._on_trouble(str(error))
 
-    def _on_trouble(self, text: str) -> None:
-        notice(
-            self._shell,
-            self._execution.sink,
-            f"jrg-{uuid.uuid4().hex}",
-            f"[gpu] {text}",
-            first=True,
-        )
+    def _on_trouble(self, text: str, where: str | None = None) -> None:
+        self._notices.show(where or text, text)
 
     def _on_broken(self, error: BaseException) -> None:
-        self._execution.let_go()
-        raise error
+        code = error.code if isinstance(error, RemoteGPUError) else None
+        raise RemoteGPUError(f"{error} {self._what_it_does()}", code=code) from error
 
     # -- what is said
 
     def _say_link(self, message: dict[str, Any]) -> None:
-        if self._link == PodState.CONNECTED or not self._link:
-            self._say("")
-        elif not self._noticing and "link" not in self._due:
-            reason = str(message.get("reason") or "").rstrip(". ")
-            why = f" ({reason})" if reason else ""
-            text = (
-                f"The link to {self._remote.pod} is down{why}: reconnecting. What runs there "
-                "runs on; this cell waits."
-            )
-            self._later("link", QUIET_SECONDS, lambda: self._say(text))
-
-    def _say(self, text: str) -> None:
-        """Show a sentence in the cell, or take it away with an empty one."""
-        self._due.pop("link", None)
-        if not text and not self._noticing:
-            return
-        self._noticing = bool(text)
-        shown = f"[gpu] {text}" if text else ""
-        notice(self._shell, self._execution.sink, self._notice_id, shown, first=not self._noticed)
-        self._noticed = True
+        text = link_sentence(self._remote.pod, {**message, "state": self._link})
+        if not text:
+            self._due.pop("link", None)
+            self._notices.show("link", "")
+        elif "link" not in self._notices and "link" not in self._due:
+            self._later("link", QUIET_SECONDS, lambda: self._notices.show("link", text))
 
     def _give_back(self, why: str) -> ControlBack:
-        self._say("")
-        self._execution.let_go()
-        short = self._execution.id[:6]
-        ran = "runs on" if self._execution.started_at is not None else "stays queued"
-        pod = self._remote.pod
-        return control_back(
-            f"{why} On {pod} the cell {ran}; `%gpu attach {short}` shows all of "
-            "it here and follows it."
-        )
+        return control_back(f"{why} {self._what_it_does()}")
 
-    # -- the end
-
-    def _finish(self) -> None:
-        execution, outcome = self._execution, self._execution.outcome
-        self._page()
-        if outcome == Outcome.OK:
-            return
-        if outcome == Outcome.DIED:
-            raise KernelDied(self._how_it_died())
-        if outcome == Outcome.ABORTED:
-            raise remote_error(
-                {"ename": "KeyboardInterrupt", "evalue": "The cell was taken back unrun."}, {}
+    def _what_it_does(self) -> str:
+        """What becomes of the cell when nobody waits for it here any more."""
+        execution, pod, short = self._execution, self._remote.pod, self._execution.id[:6]
+        stopped = self._unanswered and self._link not in ("", PodState.CONNECTED, *DOWN)
+        started = execution.started_at is not None
+        if not started and not execution.accepted.is_set():
+            then = ", and is then interrupted" if stopped else ""
+            return (
+                f"Whether {pod} has taken the cell is not known: it has it when the link is "
+                f"back{then}; `%gpu status` shows it then."
             )
-        reply = {**execution.ended, **execution.reply}
-        if execution.error is not None and not execution.error_shown:
-            raise remote_error(execution.error, self._remote.counts)
-        # The remote has shown it: as an error in its place, or (a UsageError) on stderr.
-        raise remote_error(reply, self._remote.counts, shown=True)
-
-    def _how_it_died(self) -> str:
-        said = {**self._execution.ended, **self._execution.died}
-        pod = self._remote.pod
-        if said.get("asked"):
-            how = f"The kernel on {pod} was stopped"
-        elif said.get("signal"):
-            how = f"The kernel on {pod} was killed by {said['signal']}"
-            if said["signal"] == "SIGKILL":
-                how += " (often: out of memory)"
-        elif said.get("code") is None:
-            how = f"The kernel on {pod} is gone"
+        if stopped:
+            what = "runs on until the link is back, and is then interrupted"
+            if not started:
+                what = "stays queued until the link is back, and is then taken back unrun"
+        elif execution.questions:
+            what = "waits for an answer"
         else:
-            how = f"The kernel on {pod} ended with status {said['code']}"
-        stderr = str(said.get("stderr") or "").strip()
-        tail = f"\nIts last words:\n{stderr[-2000:]}" if stderr else ""
-        return (
-            f"{how} while this cell ran. What it had printed stands above; its variables are "
-            f"lost. The next `%%gpu` cell starts a fresh kernel.{tail}"
-        )
-
-    def _page(self) -> None:
-        """Show what ``obj?`` brought; other payloads would act on this machine: dropped."""
-        payload = self._execution.reply.get("payload")
-        for entry in payload if isinstance(payload, list) else []:
-            if not isinstance(entry, dict) or entry.get("source") != "page":
-                continue
-            if running_kernel(self._shell) is not None:
-                self._shell.payload_manager.write_payload(
-                    {"source": "page", "data": entry.get("data") or {}, "start": 0}
-                )
-            else:
-                data = entry.get("data")
-                print(data.get("text/plain", "") if isinstance(data, dict) else "")
+            what = "runs on" if started else "stays queued"
+        attach = f"`%gpu attach {short}` shows all of it here and follows it."
+        return f"On {pod} the cell {what}; {attach}"
 
 
 def refuse_if_down(pod: str, link: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..client.threaded import Face
-from ..errors import NotFound
+from ..errors import RemoteGPUError
 from . import place
 from .comms import plain_header
 from .execution import Execution
@@ -17,15 +17,13 @@ from .follower import Follower
 from .handles import Handle
 from .kernels import DOWN, RemoteKernel
 from .lookup import pod_meant
+from .opening import open_kernel
 from .pacing import Pacer
-from .reopen import Reopening, clock, fresh_sentence, joined_sentence
+from .raised import ENDED, GONE
 from .runner import Runner, refuse_if_down
 from .sink import KernelSink, choose_sink, running_kernel
 
 __all__ = ["Session"]
-
-OPEN_SECONDS = 24 * 3600.0
-"""A kernel is waited for as long as the pod reconnects; Stop ends the waiting."""
 
 
 class Session:
@@ -43,6 +41,8 @@ class Session:
         Kernels that are only read, by their id.
     last_pod : str or None
         The pod of the newest cell.
+    fresh : set of str
+        Pods on which the next cell gets a new kernel.
     listeners : list of callable
         Get each new snapshot, in the background thread.
     """
@@ -55,7 +55,7 @@ class Session:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self._face: Face | None = None
         self.last_pod: str | None = None
-        self._fresh: set[str] = set()
+        self.fresh: set[str] = set()
 
     @property
     def face(self) -> Face:
@@ -96,7 +96,7 @@ class Session:
         """The pod that is meant; see `lookup.pod_meant`."""
         return pod_meant(self, name)
 
-    def _refuse_if_down(self, pod: str) -> None:
+    def refuse_if_down(self, pod: str) -> None:
         """`refuse_if_down`, by a snapshot that is asked for if the one at hand says so."""
         if self.pods().get(pod, {}).get("state") in DOWN:
             refuse_if_down(pod, self.pods(now=True).get(pod, {}))
@@ -104,37 +104,12 @@ class Session:
     # -- kernels
 
     def kernel(self, pod: str) -> tuple[RemoteKernel, str]:
-        """This notebook's kernel on `pod`, opened if it is not, and what to say about it."""
-        remote = self.kernels.get(pod)
-        if remote is not None and remote.died is None and remote.broken is None:
-            return remote, ""
-        if remote is not None:
-            del self.kernels[pod]
-            remote.close()
-        self._refuse_if_down(pod)
-        fresh = pod in self._fresh
-        opened = self._open(pod, fresh)
-        self._fresh.discard(pod)
-        remote = self.adopt(opened)
-        if not opened.get("joined"):
-            return remote, fresh_sentence(opened)
-        widgets = Reopening(remote) if remote.hub is not None and remote.seen > 0 else None
-        sentence = joined_sentence(remote, self.pods().get(pod, {}))
-        if widgets is not None:
-            widgets.wait()
-        return remote, sentence
+        """This notebook's kernel on `pod`, and what to say about it; see `open_kernel`."""
+        return open_kernel(self, pod)
 
-    def _open(self, pod: str, fresh: bool) -> dict[str, Any]:
-        return self.face.request(
-            "kernel.open",
-            timeout=OPEN_SECONDS,
-            pod=pod,
-            client=self.face.client,
-            notebook=place.notebook(),
-            local_kernel=place.local_kernel(self.shell),
-            folder=place.folder(),
-            fresh=fresh,
-        )
+    def sink_for_notices(self) -> Any:
+        """Where this process's own sentences are shown before a cell has its sink."""
+        return choose_sink(self.shell, Execution("", "", 0, {}))
 
     def adopt(self, opened: dict[str, Any]) -> RemoteKernel:
         """Take the kernel of which `opened` tells as this notebook's one on its pod."""
@@ -153,34 +128,40 @@ class Session:
         known = self.pods(now=True).get(found["pod"], {}).get("kernels") or []
         last = next((k.get("last") for k in known if k.get("id") == id), None)
         opened = {**found, "last": found["execution"]["last"] if last is None else last}
-        self.others[id] = RemoteKernel(self.face, self.shell, self.pacer, opened)
+        return self.reader(opened)
+
+    def reader(self, opened: dict[str, Any]) -> RemoteKernel:
+        """A kernel that is not opened for this notebook's cells; `release` it."""
+        id = str(opened["kernel"])
+        if id not in self.others:
+            self.others[id] = RemoteKernel(self.face, self.shell, self.pacer, opened)
         return self.others[id]
 
-    def restart(self, pod: str) -> None:
-        """End this notebook's kernel on `pod`; the next cell gets a fresh one.
+    def release(self, remote: RemoteKernel) -> None:
+        """Let go of a kernel that was only read: who follows it keeps it from ending as idle.
 
-        Raises
-        ------
-        PodError
-            If the kernel could not be ended; the next cell gets a fresh one all the same.
+        Not while widgets of it are open here.
         """
-        self._fresh.add(pod)
-        remote = self.kernels.pop(pod, None)
-        try:
-            opened = remote.info if remote is not None else self._open(pod, False)
-            if remote is not None or opened.get("joined"):
-                self.face.request("kernel.stop", timeout=60.0, pod=pod, kernel=opened["kernel"])
-        finally:
-            if remote is not None:
-                remote.close(tell=True)
+        if self.others.get(remote.id) is remote and not (remote.hub and remote.hub.open):
+            self.forget(remote)
+
+    def forget(self, remote: RemoteKernel) -> None:
+        """Let go of a kernel; if it is this notebook's one, the next cell gets a fresh one."""
+        self.others.pop(remote.id, None)
+        if self.kernels.get(remote.pod) is remote:
+            del self.kernels[remote.pod]
+            self.fresh.add(remote.pod)
+        remote.close(tell=True)
 
     # -- cells
 
-    def run(self, pod: str | None, code: str, *, detach: bool = False) -> Handle | None:
+    def run(
+        self, pod: str | None, code: str, *, detach: bool = False, again: bool = False
+    ) -> Handle | None:
         """Run `code` on a pod and wait for it, or return a handle at once."""
         name = self.pod(pod)
         remote, said = self.kernel(name)
-        self._refuse_if_down(name)
+        self.refuse_if_down(name)
         self.last_pod = name
         if said:
             print(f"[gpu] {said}", file=sys.stderr)
@@ -197,29 +178,17 @@ class Session:
             return self._submit(remote, execution, code, request)
 
         if detach:
-            execution.number = submit()
+            submit()
             return Handle(self, remote, execution, code)
         try:
             Runner(self.shell, remote, execution).wait(submit)
-        except NotFound as e:
-            if e.code != "kernel-ended":
+        except RemoteGPUError as e:
+            if again or e.code not in (ENDED, GONE) or e.details.get("sent"):
                 raise
             # It ended while nobody looked, so the cell did not run: it gets a fresh kernel.
-            self._forget(name)
-            return self.run(name, code)
+            remote.lose({"gone": True})
+            return self.run(name, code, again=True)
         return None
-
-    def _forget(self, pod: str) -> None:
-        """The next cell on `pod` gets a fresh kernel; what the last one showed is over."""
-        remote = self.kernels.pop(pod, None)
-        if remote is not None:
-            print(
-                f"[gpu] The kernel of {clock(remote.info.get('started'))} on {pod} is gone; "
-                "this is a fresh one.",
-                file=sys.stderr,
-            )
-            remote.close(tell=True)
-        self._fresh.add(pod)
 
     def follow(self, remote: RemoteKernel, info: dict[str, Any]) -> None:
         """Show an execution here from its first line, and wait until it ends.
@@ -244,11 +213,13 @@ class Session:
         suffix = f"-{uuid.uuid4().hex[:8]}"
         execution.sink = choose_sink(self.shell, execution, suffix)
         execution.comm_sink = self._comm_sink(execution, request)
+        execution.accept(int(info["first"]))
         follower = Follower(remote, execution, int(info["first"]), int(info.get("last") or 0))
         try:
             Runner(self.shell, remote, execution, follower.channel).wait()
         finally:
             follower.close()
+            self.release(remote)
 
     def _execution(self, remote: RemoteKernel, request: dict[str, Any]) -> Execution:
         header = request.get("header") or {}
@@ -288,11 +259,4 @@ class Session:
             "msg_id": execution.msg_id,
             "count": execution.count,
         }
-        return remote.channel.submit(
-            "execute_request",
-            content,
-            msg_id=execution.msg_id,
-            execution=execution.id,
-            meta=meta,
-            header=header,
-        )
+        return remote.submit(execution, content, meta=meta, header=header)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .messages import Message, dump, new_message
+from .messages import Message, dump
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["KernelSink", "PythonSink", "choose_sink", "running_kernel", "show_here"]
 
 _DELIMITER = b"<IDS|MSG>"
+_FILLS = frozenset(("stream", "display_data", "execute_result", "error"))
 
 
 def running_kernel(shell: Any) -> Any | None:
@@ -39,6 +40,17 @@ class KernelSink:
     suffix : str
         Appended to msg_ids, for outputs that were shown once already (attach): readers
         that check signatures drop what looks like a replay.
+
+    Attributes
+    ----------
+    session : str
+        Of the local kernel, for messages of our own.
+    cleared : int
+        How often the cell's outputs were cleared.
+    clearing : bool
+        A ``clear_output(wait=True)`` waits for the next output.
+    captures : set of str
+        The `ipywidgets.Output` widgets that catch what is shown now.
     """
 
     paced = True
@@ -47,6 +59,9 @@ class KernelSink:
         self._kernel = kernel
         self._suffix = suffix
         self.parent: bytes = kernel.session.pack(parent)
+        self.session = str(kernel.session.session)
+        self.cleared, self.clearing = 0, False
+        self.captures: set[str] = set()
 
     async def send(self, message: Message) -> None:
         """`emit`, as the pacer asks for it."""
@@ -54,6 +69,7 @@ class KernelSink:
 
     def emit(self, message: Message) -> None:
         """Send it. Safe from any thread."""
+        self._follow(message)
         if self._suffix:
             message = message.with_content(message.content, self._suffix)
         frames = [dump(message.header), self.parent, message.metadata, message.content]
@@ -61,6 +77,23 @@ class KernelSink:
         self._kernel.iopub_thread.send_multipart(
             [_topic(message), _DELIMITER, signature, *frames, *message.buffers]
         )
+
+    def _follow(self, message: Message) -> None:
+        if message.type == "comm_msg" and b'"msg_id"' in message.content:
+            content = message.parse()
+            data = content.get("data")
+            state = data.get("state") if isinstance(data, dict) else None
+            if isinstance(state, dict) and "msg_id" in state:
+                comm_id = str(content.get("comm_id"))
+                (self.captures.add if state["msg_id"] else self.captures.discard)(comm_id)
+        elif self.captures:
+            return  # it is the widget that is filled, or cleared
+        elif message.type == "clear_output":
+            self.clearing = bool(message.parse().get("wait"))
+            self.cleared += not self.clearing
+        elif self.clearing and message.type in _FILLS:
+            self.clearing = False
+            self.cleared += 1
 
 
 class PythonSink:
@@ -155,20 +188,3 @@ def _captured(shell: Any) -> bool:
         and isinstance(shell.display_pub, ZMQDisplayPublisher)
         and not hasattr(sys.displayhook, "outputs")
     )
-
-
-def notice(shell: Any, sink: Any, display: str, text: str, *, first: bool) -> None:
-    """Show a sentence of ours among the cell's outputs, or replace the one shown before.
-
-    An empty `text` takes it away. It is a display of its own and no stream, so that the
-    cell's text stays what the pod printed.
-    """
-    data = {"text/plain": text} if text else {}
-    content = {"data": data, "metadata": {}, "transient": {"display_id": display}}
-    kind = "display_data" if first else "update_display_data"
-    if isinstance(sink, KernelSink):
-        sink.emit(new_message(kind, content, session=sink._kernel.session.session))
-    elif running_kernel(shell) is not None:
-        shell.display_pub.publish(data, {}, transient=content["transient"], update=not first)
-    elif text:
-        print(text, file=sys.stderr)

@@ -114,6 +114,11 @@ class FakeChannel:
         self.interrupts: list[str | None] = []
         self.done: Future[None] = Future()
         self.closed = False
+        self.resumed = 0
+
+    def resume(self) -> None:
+        self.resumed += 1
+        self.done = Future()
 
     def submit(self, type: str, content: dict[str, Any], **keys: Any) -> int:
         self.submitted.append({"type": type, "content": content, **keys})
@@ -148,6 +153,14 @@ class FakeFace:
         if isinstance(answer, Exception):
             raise answer
         return answer(args) if callable(answer) else answer
+
+    def ask(self, op: str, /, **args: Any) -> Future[Any]:
+        answer: Future[Any] = Future()
+        try:
+            answer.set_result(self.request(op, **args))
+        except Exception as e:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(e)
+        return answer
 
     def latest_snapshot(self) -> dict[str, Any] | None:
         return {"revision": 1, "pods": self.pods}

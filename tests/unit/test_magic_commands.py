@@ -38,6 +38,16 @@ def face_of(session: Session) -> FakeFace:
     return session._face
 
 
+def opened(kernel: str = K, **more: Any) -> dict[str, Any]:
+    """What the daemon answers to ``kernel.open``."""
+    answer = {"pod": "a", "kernel": kernel, "identity": E, "last": 0, "started": 0}
+    return {**answer, "joined": False, **more}
+
+
+def asked(session: Session, op: str, argument: str) -> list[Any]:
+    return [a.get(argument) for o, a in face_of(session).asked if o == op]
+
+
 def run(session: Session, line: str) -> None:
     run_command(session, parse_line(line))
 
@@ -104,12 +114,28 @@ def test_after_a_restart_the_next_cell_gets_a_fresh_kernel_whatever_became_of_th
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     session = session_of(pod("a"))
-    face_of(session).answers["kernel.open"] = PodError("It does not answer.")
+    face = face_of(session)
+    face.answers["kernel.open"] = opened()
+    session.kernel("a")
+    face.answers["kernel.stop"] = PodError("It does not answer.")
     run(session, "restart")
     assert "It does not answer.) The next %%gpu cell gets a fresh one" in capsys.readouterr().out
-    with pytest.raises(PodError):
-        session.kernel("a")
-    assert [a["fresh"] for op, a in face_of(session).asked if op == "kernel.open"] == [False, True]
+    assert face.channel.closed
+    session.kernel("a")
+    assert asked(session, "kernel.open", "fresh") == [False, True]
+
+
+def test_cells_do_not_move_to_another_pod_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/a.ipynb")
+    kernel = {"id": K, "notebook": "/work/a.ipynb", "executions": [{"requested": 1.0}]}
+    failed = pod("a", "failed", reason="No route.", kernels=[kernel])
+    with pytest.raises(NotConnected, match=r"a is failed: No route\..* another pod: `%%gpu b`"):
+        session_of(failed, pod("b")).pod(None)
+    assert session_of(failed, pod("b")).pod("b") == "b"
+    session = session_of(pod("a", "disconnected"), pod("b"))
+    session.last_pod = "a"
+    with pytest.raises(NotConnected, match="a is disconnected"):
+        session.pod(None)
 
 
 def test_without_a_connected_pod_it_says_what_to_type() -> None:
@@ -176,13 +202,16 @@ def test_a_failed_connect_is_an_error_with_its_reason() -> None:
 
 def test_status_lists_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
     execution = {"id": E, "state": "running", "code": "fit()\nmore"}
-    kernel = {"id": K, "display_name": "Python 3", "alive": True, "executions": [execution]}
+    silent = {"id": K, "state": "running", "code": "", "meta": {"silent": True}}
+    both = [execution, silent]
+    kernel = {"id": K, "display_name": "Python 3", "alive": True, "executions": both}
     session = session_of(pod("a", latency=0.05, warnings=["disk full"], kernels=[kernel]))
     run(session, "")
     out = capsys.readouterr().out
     assert "a (me@a:22): connected — 50 ms" in out
     assert "! disk full" in out
     assert f"{E[:6]} running: fit()" in out
+    assert f"{K[:6]} running" not in out
 
 
 def test_kernels_are_listed_and_one_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,6 +247,20 @@ def test_attach_without_an_id_finds_this_notebooks_newest(monkeypatch: pytest.Mo
     assert face_of(session).asked[-1] == ("execution.find", {"id": "a" * 32})
     with pytest.raises(NotFound, match="No cell of this notebook"):
         run(session_of(pod("a")), "attach")
+
+
+def test_attach_without_an_id_takes_no_cell_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two terminals have no notebook both; and what counted the names is no cell of the user's."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    cell = {"id": "a" * 32, "state": "running", "requested": 1.0}
+    with pytest.raises(NotFound, match="No cell of this notebook"):
+        kernels = [{"id": K, "notebook": None, "executions": [cell]}]
+        run(session_of(pod("a", kernels=kernels)), "attach")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/a.ipynb")
+    cell["meta"] = {"silent": True}
+    with pytest.raises(NotFound, match="No cell of this notebook"):
+        kernels = [{"id": K, "notebook": "/work/a.ipynb", "executions": [cell]}]
+        run(session_of(pod("a", kernels=kernels)), "attach")
 
 
 def test_disconnect_says_that_kernels_run_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack
 from jupyter_remote_gpu.magic.runner import Runner
 from tests.support.magic import ListSink, Setup
-from tests.unit.test_magic_runner import Script, stop, until
+from tests.support.script import Script, stop, until
 
 E = "e" * 32
 

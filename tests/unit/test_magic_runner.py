@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.errors import NotConnected
+from jupyter_remote_gpu.errors import DaemonError, NotConnected, RemoteGPUError
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied, RemoteError, RemoteInterrupt
 from jupyter_remote_gpu.magic.runner import Runner, refuse_if_down
 from jupyter_remote_gpu.magic.sink import KernelSink
 from tests.support.magic import Setup
+from tests.support.script import Script, shown, stop, until
 
 E = "e" * 32
-PATIENCE = 20.0
-
-
-class Script:
-    """Plays the background loop in a thread while the main thread waits."""
-
-    def __init__(self, setup: Setup, *steps: Callable[[], Any]) -> None:
-        self.setup, self.steps = setup, steps
-        self.failure: BaseException | None = None
-        self._before = signal.getsignal(signal.SIGINT)
-
-    def run(self, runner: Runner, submit: Callable[[], int] | None = None) -> None:
-        thread = threading.Thread(target=self._play)
-        thread.start()
-        try:
-            runner.wait(submit)
-        finally:
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
-            if self.failure is not None:
-                raise self.failure
-
-    def _play(self) -> None:
-        try:
-            until(lambda: signal.getsignal(signal.SIGINT) != self._before)
-            for step in self.steps:
-                step()
-        except BaseException as e:  # noqa: BLE001 - raised again in the main thread
-            self.failure = e
-            self.setup.feed(self.setup.log.ended(E))
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.005)
-    return value
-
-
-def stop() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture
@@ -79,11 +33,6 @@ def execution(setup: Setup) -> Execution:
 @pytest.fixture
 def runner(setup: Setup, execution: Execution) -> Runner:
     return Runner(setup.shell, setup.remote, execution)
-
-
-def shown(setup: Setup) -> list[tuple[str, Any]]:
-    assert setup.kernel is not None
-    return [(m["msg_type"], m["content"].get("data")) for m in setup.kernel.received()]
 
 
 def test_a_cell_that_ends_well_returns(setup: Setup, execution: Execution, runner: Runner) -> None:
@@ -209,64 +158,6 @@ def test_a_stop_goes_ahead_of_what_is_to_be_shown(
     assert seen == [1, 1, 1]
 
 
-def link(setup: Setup, state: str) -> Callable[[], None]:
-    return lambda: setup.control(type="link", state=state, reason="the network is gone")
-
-
-def test_a_cut_is_told_once_and_taken_back(
-    setup: Setup, runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.QUIET_SECONDS", 0.0)
-
-    def count(n: int) -> Callable[[], Any]:
-        return lambda: until(lambda: len(shown(setup)) == n)
-
-    steps = [
-        link(setup, "reconnecting"),
-        count(1),
-        link(setup, "connecting"),
-        link(setup, "connected"),
-        count(2),
-        link(setup, "reconnecting"),
-        count(3),
-        link(setup, "connected"),
-        lambda: setup.feed(setup.log.ended(E)),
-    ]
-    Script(setup, *steps).run(runner)
-    said = shown(setup)
-    assert [k for k, _ in said] == ["display_data"] + ["update_display_data"] * 3
-    assert "the network is gone" in said[0][1]["text/plain"]
-    assert "waits" in said[0][1]["text/plain"]
-    assert [bool(d) for _, d in said] == [True, False, True, False]
-
-
-def test_a_hiccup_of_the_link_leaves_no_trace(
-    setup: Setup, runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.QUIET_SECONDS", PATIENCE)
-    steps = [link(setup, "reconnecting"), link(setup, "connected")]
-    Script(setup, *steps, lambda: setup.feed(setup.log.ended(E))).run(runner)
-    assert shown(setup) == []
-
-
-def test_stop_during_a_cut_says_when_it_will_be_sent(setup: Setup, runner: Runner) -> None:
-    setup.control(type="link", state="reconnecting", reason=None)
-
-    def end() -> None:
-        until(lambda: any("interrupted when it is back" in str(d) for _, d in shown(setup)))
-        setup.feed(setup.log.ended(E))
-
-    Script(setup, stop, end).run(Runner(setup.shell, setup.remote, runner._execution))
-    assert setup.face.channel.interrupts == [E]
-
-
-@pytest.mark.parametrize("state", ["disconnected", "failed", "host-key"])
-def test_a_pod_that_is_let_go_gives_control_back(setup: Setup, runner: Runner, state: str) -> None:
-    setup.feed(setup.log.keeper("running", E))
-    with pytest.raises(ControlBack, match=r"On demo the cell runs on"):
-        Script(setup, lambda: setup.control(type="link", state=state, reason="Gone.")).run(runner)
-
-
 def test_nothing_is_handed_to_a_pod_that_is_down() -> None:
     refuse_if_down("demo", {"state": "reconnecting"})
     refuse_if_down("demo", {})
@@ -288,10 +179,30 @@ def test_a_rejected_cell_is_an_error(setup: Setup, runner: Runner) -> None:
 
 
 def test_a_channel_that_breaks_ends_the_wait(setup: Setup, runner: Runner) -> None:
-    broken = RuntimeError("no daemon")
-    with pytest.raises(RuntimeError, match="no daemon"):
+    broken = DaemonError("No daemon can be had.")
+    setup.feed(setup.log.keeper("running", E))
+    with pytest.raises(RemoteGPUError, match=r"be had\. On demo the cell runs on; `%gpu attach"):
         Script(setup, lambda: setup.face.channel.done.set_exception(broken)).run(runner)
     assert setup.remote.broken is broken
+
+
+def test_a_wait_that_fails_says_where_the_cell_is(setup: Setup, execution: Execution) -> None:
+    kernel = setup.kernel
+    assert kernel is not None
+
+    def no_answers(prompt: str) -> str:
+        raise NotImplementedError("this front end takes no answers")
+
+    kernel.raw_input = no_answers  # type: ignore[method-assign]
+    content = {"prompt": "who? ", "password": False}
+    setup.feed(
+        setup.log.keeper("running", E),
+        setup.log.iopub("input_request", content, E, channel="stdin"),
+    )
+    with pytest.raises(NotImplementedError):
+        Runner(setup.shell, setup.remote, execution).wait()
+    assert "the cell waits for an answer; `%gpu attach" in shown(setup)[-1][1]["text/plain"]
+    assert execution.sink is None
 
 
 def test_only_pages_of_the_remotes_payloads_pass(setup: Setup, runner: Runner) -> None:

@@ -1,0 +1,281 @@
+"""A notebook's kernel on a pod: opened, waited for, replaced, interrupted, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jupyter_remote_gpu.errors import DaemonError, NotConnected, NotFound
+from jupyter_remote_gpu.magic.arguments import parse_line
+from jupyter_remote_gpu.magic.commands import run_command
+from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.kernels import RemoteKernel
+from jupyter_remote_gpu.magic.raised import ControlBack
+from jupyter_remote_gpu.magic.session import Session
+from jupyter_remote_gpu.wire.records import Record
+from tests.support.magic import FakeChannel, FakeFace, Log
+from tests.support.script import until
+
+Out = pytest.CaptureFixture[str]
+
+
+class Pod(FakeFace):
+    """A face whose daemon opens kernels 1111…, 2222… on the pod "a"."""
+
+    def __init__(self, state: str = "connected") -> None:
+        super().__init__({"name": "a", "state": state, "address": "me@a:22"})
+        self.opened = 0
+        self.answers["kernel.open"] = self.open
+        self.channels: list[FakeChannel] = []
+
+    def open(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args.get("start") is False:
+            return {"pod": "a", "kernel": None, "joined": False}
+        self.opened += 1
+        return self.told(self.opened)
+
+    def told(self, number: int, *, joined: bool = False) -> dict[str, Any]:
+        answer = {"pod": "a", "kernel": str(number) * 32, "identity": "b" * 32, "started": 0}
+        return {**answer, "last": 0, "joined": joined, "before": None}
+
+    def open_channel(self, **keys: Any) -> FakeChannel:
+        self.channel = FakeChannel()
+        self.channels.append(self.channel)
+        return super().open_channel(**keys)
+
+    def ops(self) -> list[str]:
+        return [op for op, _ in self.asked if op != "snapshot"]
+
+
+@pytest.fixture
+def pod() -> Pod:
+    return Pod()
+
+
+@pytest.fixture
+def session(pod: Pod) -> Session:
+    session = Session(SimpleNamespace())
+    session._face = pod  # type: ignore[assignment]
+    return session
+
+
+def run(session: Session, line: str) -> None:
+    run_command(session, parse_line(line))
+
+
+def feed(remote: RemoteKernel, *records: Record) -> None:
+    asyncio.run(remote.on_batch(list(records)))
+
+
+def died(**how: Any) -> Record:
+    return Log().keeper("died", **{"code": 0, "signal": None, "asked": True, **how})
+
+
+# -- restart
+
+
+def test_without_a_kernel_restart_starts_none(session: Session, pod: Pod, capsys: Out) -> None:
+    run(session, "restart")
+    assert pod.ops() == ["kernel.open"]
+    assert pod.opened == 0
+    assert "No kernel was open on a" in capsys.readouterr().out
+    session.kernel("a")
+    assert pod.asked[-1][1]["fresh"] is True
+
+
+def test_restart_ends_the_kernel_that_the_notebook_is_bound_to(session: Session, pod: Pod) -> None:
+    """After a restart of the local kernel, before any cell."""
+
+    def ends(args: dict[str, Any]) -> dict[str, Any]:
+        feed(session.others[args["kernel"]], died())
+        return {}
+
+    pod.answers |= {"kernel.open": lambda _: pod.told(7, joined=True), "kernel.stop": ends}
+    run(session, "restart")
+    assert ("kernel.stop", {"pod": "a", "kernel": "7" * 32}) in pod.asked
+    assert (session.others, pod.channel.closed, session.fresh) == ({}, True, {"a"})
+
+
+def test_restart_waits_until_the_kernel_has_ended(session: Session, pod: Pod, capsys: Out) -> None:
+    remote, _ = session.kernel("a")
+    execution = Execution("e" * 32, "local", 1, {})
+    remote.add(execution)
+    asked = threading.Event()
+
+    def stop(_: Any) -> dict[str, Any]:
+        asked.set()
+        return {}
+
+    pod.answers["kernel.stop"] = stop
+    restart = threading.Thread(target=run, args=(session, "restart"))
+    restart.start()
+    assert asked.wait(20)
+    restart.join(0.3)
+    assert restart.is_alive(), "the kernel has its memory still"
+    assert session.kernels == {"a": remote}
+    feed(remote, died())
+    restart.join(20)
+    assert not restart.is_alive()
+    assert "was ended" in capsys.readouterr().out
+    assert (session.kernels, pod.channel.closed, execution.state) == ({}, True, "died")
+
+
+def test_a_restart_that_fails_changes_nothing(session: Session, pod: Pod) -> None:
+    remote, _ = session.kernel("a")
+    pod.answers["kernel.stop"] = NotConnected("It reconnects.")
+    with pytest.raises(NotConnected):
+        run(session, "restart")
+    assert session.kernel("a") == (remote, "")
+    assert not pod.channel.closed
+
+
+def test_a_kernel_that_the_pod_has_no_more_needs_no_end(session: Session, pod: Pod) -> None:
+    session.kernel("a")
+    pod.answers["kernel.stop"] = NotFound("this pod has no such kernel")
+    run(session, "restart")
+    assert session.kernels == {}
+
+
+# -- a kernel that is no more, or is not heard of
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"signal": "SIGKILL", "asked": False, "code": None}, "was killed by SIGKILL"),
+        ({"idle": True}, "ended after a day without work"),
+        ({}, "was stopped"),
+    ],
+)
+def test_a_dead_kernel_is_replaced_and_the_terminal_is_told(
+    session: Session, how: dict[str, Any], said: str
+) -> None:
+    old, _ = session.kernel("a")
+    feed(old, died(**how))
+    new, sentence = session.kernel("a")
+    assert new is not old
+    assert said in sentence and "this is a fresh one, without its variables" in sentence
+
+
+def test_a_kernel_whose_channel_broke_is_followed_again(session: Session, pod: Pod) -> None:
+    old, _ = session.kernel("a")
+    pod.channel.done.set_exception(DaemonError("No daemon can be had."))
+    assert old.broken is not None
+    assert session.kernel("a") == (old, "")
+    assert (pod.channel.resumed, pod.opened, old.broken) == (1, 1, None)
+
+
+def test_a_cell_for_a_kernel_that_is_gone_gets_a_fresh_one(
+    session: Session, pod: Pod, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    ran: list[str] = []
+
+    def wait(self: Any, submit: Any) -> None:
+        if len(pod.channels) == 1:
+            raise NotFound("The pod has no kernel 1111 any more.", code="kernel-gone")
+        ran.append(self._remote.id)
+
+    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.Runner.wait", wait)
+    monkeypatch.setattr("jupyter_remote_gpu.magic.place.cell_count", lambda _: 1)
+    session.run("a", "1")
+    assert ran == ["2" * 32]
+    assert "is gone; this is a fresh one" in capsys.readouterr().err
+
+
+# -- while the pod reconnects
+
+
+def test_a_first_cell_says_what_it_waits_for(
+    session: Session, pod: Pod, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.magic.opening.QUIET_SECONDS", 0.01)
+    pod.pods[0] |= {"state": "reconnecting", "reason": "No route."}
+    answer: Future[Any] = Future()
+    monkeypatch.setattr(pod, "ask", lambda *a, **k: answer)
+    said: list[str] = []
+
+    def connect() -> None:
+        until(lambda: said.append(capsys.readouterr().err) or "".join(said))
+        answer.set_result(pod.told(1))
+
+    user = threading.Thread(target=connect)
+    user.start()
+    session.kernel("a")
+    user.join(20)
+    assert "".join(said) == (
+        "[gpu] The link to a is down (No route): reconnecting. What runs there runs on; this "
+        "cell waits.\n"
+    )
+
+
+def test_stop_ends_that_wait_with_a_sentence(
+    session: Session, pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer: Future[Any] = Future()
+    monkeypatch.setattr(pod, "ask", lambda *a, **k: answer)
+    main = threading.main_thread().ident
+    assert main is not None
+    user = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+    user.start()
+    with pytest.raises(ControlBack, match="Nothing was handed over to a"):
+        session.kernel("a")
+    user.join(20)
+    assert answer.cancelled()
+
+
+# -- interrupt
+
+
+def test_nothing_is_opened_to_interrupt_it(session: Session, pod: Pod, capsys: Out) -> None:
+    run(session, "interrupt")
+    assert (pod.opened, pod.channels) == (0, [])
+    assert "Nothing runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_interrupt_is_answered(session: Session, pod: Pod, capsys: Out, done: bool) -> None:
+    remote, _ = session.kernel("a")
+
+    def answered(execution: str | None) -> str:
+        told = {"type": "interrupted", "tag": "t", "done": done}
+        threading.Thread(target=lambda: asyncio.run(remote.on_control(told))).start()
+        return "t"
+
+    pod.channel.interrupt = answered  # type: ignore[method-assign]
+    run(session, "interrupt")
+    assert ("Interrupted." if done else "Nothing runs") in capsys.readouterr().out
+
+
+def test_a_pod_that_is_down_is_told_before_anything_is_asked(session: Session, pod: Pod) -> None:
+    session.kernel("a")
+    pod.pods[0]["state"] = "disconnected"
+    for line in ("interrupt a", "restart a"):
+        with pytest.raises(NotConnected, match="a is disconnected"):
+            run(session, line)
+    assert pod.channel.interrupts == []
+
+
+def test_during_a_cut_the_interrupt_is_announced(session: Session, pod: Pod, capsys: Out) -> None:
+    remote, _ = session.kernel("a")
+    asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
+    run(session, "interrupt")
+    assert "is sent when it is back" in capsys.readouterr().out
+
+
+# -- kernels of others
+
+
+def test_a_kernel_that_was_only_read_is_let_go(session: Session, pod: Pod) -> None:
+    remote = session.reader(pod.told(5))
+    session.release(remote)
+    assert (session.others, pod.channel.closed) == ({}, True)
+    kept = session.reader(pod.told(6))
+    kept.hub = SimpleNamespace(open={"c": 1})  # type: ignore[assignment]
+    session.release(kept)
+    assert (list(session.others.values()), pod.channel.closed) == ([kept], False)
