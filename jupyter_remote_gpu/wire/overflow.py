@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
 
 
 class Overflow:
@@ -28,8 +28,10 @@ class Overflow:
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
-        return iter(self._items)
+    def after(self, cursor: int) -> tuple[int, int, bytes] | None:
+        """The oldest that has something beyond record `cursor`."""
+        at = bisect_right(self._items, cursor, key=lambda item: item[1])
+        return self._items[at] if at < len(self._items) else None
 
     def add(self, first: int, last: int, data: bytes) -> None:
         """Hold the frames of the records ``first..last``."""

@@ -72,6 +72,7 @@ class LogReader:
         self._fd = -1
         self._offset = 0
         self._open_last = 0
+        self._ahead = False
 
     def read(self, max_bytes: int = CHUNK) -> bytes:
         """The next whole frames, about `max_bytes` of them; ``b""`` at the end.
@@ -87,23 +88,15 @@ class LogReader:
             assert self._segment is not None
             newest = self._segment is self._log.segments[-1]
             limit = self._segment.size if newest else os.fstat(self._fd).st_size
+            if self._ahead:
+                self._pass_by(limit)  # what was read from memory lies in the file by now
             if self._offset < limit:
+                self._ahead = False
                 return self._read_file(limit, max_bytes)
             following = self._log.segment_after(self._segment.first)
-            if following is not None:
-                self._open(following)
-                continue
-            for first, last, data in self._log.memory:
-                if last > self.cursor:
-                    # Several records were written together; we may have the first of them.
-                    at = _passed(data, self.cursor) if first <= self.cursor else 0
-                    self.cursor = last
-                    self.close()
-                    return data[at:]
-            if self._log.memory:
-                # What was read from memory will lie at this place in the file: look again.
-                self.close()
-            return b""
+            if following is None:
+                return self._read_memory()
+            self._open(following)
 
     def close(self) -> None:
         """Let go of the open file; the cursor stays."""
@@ -111,36 +104,49 @@ class LogReader:
             os.close(self._fd)
         self._fd = -1
         self._segment = None
+        self._ahead = False
 
     def __del__(self) -> None:
         self.close()
 
     def _open(self, segment: Segment) -> None:
+        ahead = self._ahead
         self.close()
         self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
         self._segment = segment
         self._offset = 0
+        self._ahead = ahead
 
     def _locate(self) -> None:
         segment = self._log.segment_with(self.cursor + 1) or self._log.segment_with(self.cursor)
         if segment is None:
             raise WireError(f"record {self.cursor + 1} is no longer in {self._log.folder}")
         self._open(segment)
-        while self._offset < segment.size:
-            size, kind = self._head(self._offset)
-            if kind in (WHOLE, BEGIN):
-                raw = os.pread(self._fd, HEAD.size + RANGE.size, self._offset)
-                if frame_range(raw)[1] > self.cursor:
-                    return
+        self._pass_by(segment.size)
+
+    def _pass_by(self, limit: int) -> None:
+        """Move on to the first record beyond the cursor, at most to `limit`."""
+        while self._offset < limit:
+            raw = os.pread(self._fd, HEAD.size + RANGE.size, self._offset)
+            if len(raw) < HEAD.size:
+                raise WireError(f"{self._log.folder} has a segment that is cut short")
+            size, kind, _ = HEAD.unpack_from(raw)
+            check_head(size, kind)
+            if kind in (WHOLE, BEGIN) and frame_range(raw)[1] > self.cursor:
+                return
             self._offset += HEAD.size + size
 
-    def _head(self, at: int) -> tuple[int, int]:
-        raw = os.pread(self._fd, HEAD.size, at)
-        if len(raw) < HEAD.size:
-            raise WireError(f"{self._log.folder} has a segment that is cut short")
-        size, kind, _ = HEAD.unpack(raw)
-        check_head(size, kind)
-        return size, kind
+    def _read_memory(self) -> bytes:
+        """What the disk has not taken yet. It will lie in the file behind our place there."""
+        self._ahead = bool(self._log.memory)
+        found = self._log.memory.after(self.cursor)
+        if found is None:
+            return b""
+        first, last, data = found
+        # Several records were written together; we may have the first of them.
+        at = _passed(data, self.cursor) if first <= self.cursor else 0
+        self.cursor = last
+        return data[at:]
 
     def _read_file(self, limit: int, max_bytes: int) -> bytes:
         want = min(max(max_bytes, HEAD.size), limit - self._offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,6 +176,44 @@ def test_a_full_disk_loses_nothing_while_the_memory_lasts(tmp_path: Path) -> Non
     assert numbers(rest(reader)) == [111, 112, 113, 114, 115]
     log.close()
     assert rest(Log(tmp_path).reader(0)) == written
+
+
+def test_a_line_costs_its_readers_no_search_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(tmp_path)
+    fill(log, 2000)
+    reader, late = log.reader(2000), log.reader(1990)
+    rest(reader)
+    looked = 0
+
+    def counted(*args: int) -> bytes:
+        nonlocal looked
+        looked += 1
+        return pread(*args)
+
+    pread = os.pread
+    with files_no_larger_than(log.size):
+        fill(log, 1)
+        assert numbers(rest(late)) == list(range(1991, 2002))
+        assert numbers(rest(reader)) == [2001]
+        monkeypatch.setattr(os, "pread", counted)
+        for number in range(2002, 2100):
+            fill(log, 1)
+            assert numbers(rest(reader)) == [number]
+        assert looked == 0
+    # The disk takes some of it, and then nothing again.
+    with files_no_larger_than(log.size + 20 * len(record(2000))):
+        assert not log.retry(force=True)
+        looked = 0
+        fill(log, 1)
+        assert numbers(rest(reader)) == [2100]
+        assert looked <= 21
+        assert numbers(rest(late)) == list(range(2002, 2101))
+    assert log.retry(force=True)
+    fill(log, 1)
+    assert numbers(rest(reader)) == numbers(rest(late)) == [2101]
+    assert numbers(rest(log.reader(0))) == list(range(1, 2102))
 
 
 def test_a_disk_that_fills_in_the_middle_of_a_large_record(tmp_path: Path) -> None:
