@@ -37,10 +37,7 @@ def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
             log.exception("the mirror %s cannot be used", path)
             _set_aside(path, str(e))
             continue
-        if not mirror.info and (path / "kernel.json").exists():
-            mirror.close()
-            log.error("the mirror %s cannot be read now", path)
-        elif not mirror.info and not mirror.last:
+        if not mirror.info and not mirror.last:
             mirror.close()  # a daemon was killed just as it made it
             shutil.rmtree(path, ignore_errors=True)
         elif not mirror.pod or (mirror.last and mirror.identity is None):
