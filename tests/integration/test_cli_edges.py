@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -27,19 +28,29 @@ def place(short_tmp: Path, pod_python: str, monkeypatch: pytest.MonkeyPatch) -> 
         yield whole
 
 
+def lost_one(kernel: str) -> dict[str, Any]:
+    (pod,) = cli("status", "--json").json()["pods"]
+    return next(k for k in pod["kernels"] if k["id"] == kernel)
+
+
 def test_kernels_are_ended_also_when_the_pod_has_lost_one(place: Place) -> None:
     place.connect()
     lost, kept = (KernelFace(place.face, "pod", notebook=f"/n/{n}.ipynb") for n in "ab")
     for face in (lost, kept):
         assert face.run("1")["outcome"] == "ok"
     folder, info = place.pod_kernel(lost.kernel), place.keeper_info(lost.kernel)
-    cli("daemon", "stop")
-    place.sshd.noise("")
+    place.proxy.cut()
+    place.until_state("reconnecting")
     for pid in (info["keeper_pid"], info["pid"]):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not any(psutil.pid_exists(info[k]) for k in ("keeper_pid", "pid")), "the end")
     shutil.rmtree(folder)
+    place.proxy.heal()
     place.until_state("connected")
+    until(lambda: lost_one(lost.kernel)["ended"] == "gone", "the loss is known")
+    cli("daemon", "stop")  # of the next daemon nobody has asked the pod about it
+    place.until_state("connected")
+    assert lost_one(lost.kernel)["alive"] is False
     said = cli("shutdown-kernels", "pod")
     assert said.out == f"pod: kernel {kept.kernel[:8]} has ended.\n"
     cli("disconnect", "pod")

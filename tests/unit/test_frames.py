@@ -130,3 +130,11 @@ def test_only_ids_are_ids(value: object) -> None:
 def test_control_must_be_an_object(payload: bytes) -> None:
     with pytest.raises(WireError):
         decode_control(payload)
+
+
+def test_text_that_is_not_utf8_is_what_the_kernel_printed() -> None:
+    # As jupyter_client writes a file name that is not UTF-8, and as compaction does.
+    for text in (b'{"text": "a \xff"}', b'{"text": "a \xed\xb3\xbf"}'):
+        head = {"channel": "iopub", "type": "stream"}
+        record = Record(1, 1, head, [b"{}", b"{}", b"{}", text])
+        assert record.content == {"text": "a \udcff"}
