@@ -156,7 +156,8 @@ def daemon_command() -> tuple[list[str], dict[str, str]]:
                 "and no other Python has run it before. Run `jupyter remote-gpu daemon start` "
                 "in the environment in which jupyter-remote-gpu is installed."
             )
-    env = dict(os.environ)
+    # The daemon lives in another folder: what is relative here would be elsewhere there.
+    env = {**os.environ, "JUPYTER_DATA_DIR": str(data_folder().parent)}
     # A source checkout is not installed: tell the child where the package lies.
     path = [p for p in env.get("PYTHONPATH", "").split(os.pathsep) if p]
     if not root.endswith("-packages") and root not in path:

@@ -17,8 +17,9 @@ from .identity import client_id
 
 __all__ = ["Face", "ThreadedChannel"]
 
+START_SECONDS = 60.0
+"""How much longer than its own time limit a request is waited for, while a daemon starts."""
 GRACE_SECONDS = 5.0
-"""How much longer than its own time limit a request is waited for."""
 WATCH_SECONDS = 1.0
 """How often a watcher without a daemon looks whether there is one again."""
 
@@ -68,8 +69,14 @@ class Face:
         """
         future = self.ask(op, timeout=timeout, **args)
         try:
-            # Starting a daemon comes on top of the request's own time.
-            return future.result(timeout + 60 + GRACE_SECONDS)
+            return future.result(timeout + START_SECONDS + GRACE_SECONDS)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise DaemonError(
+                f"No daemon answered to {op} in time. See `jupyter remote-gpu log`, then try "
+                "again.",
+                code="timeout",
+            ) from None
         except BaseException:
             future.cancel()  # KeyboardInterrupt too: nobody waits for it any more
             raise

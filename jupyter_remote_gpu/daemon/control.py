@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .. import _version
 from ..errors import BadInput, RemoteGPUError, WireError, error_to_json
 from ..wire import PROTOCOL
-from ..wire.frames import CONTROL, decode_control, encode_control
+from ..wire.frames import CONTROL, MAX_PAYLOAD, decode_control, encode_control
 from .connection import FaceConnection
 from .snapshot import Snapshots
 
@@ -92,7 +92,7 @@ class ControlSession:
         reply: dict[str, Any] = {"id": number, "ok": True}
         try:
             reply["result"] = {} if op == "subscribe" else await self._ops.perform(op, args)
-            data = encode_control(reply)
+            data = _encoded(op, reply)
         except RemoteGPUError as e:
             data = encode_control({"id": number, "ok": False, "error": error_to_json(e)})
         except Exception as e:
@@ -125,3 +125,14 @@ class ControlSession:
                 await self._connection.write(data)
         except (ConnectionError, BrokenPipeError):
             self._connection.abort()  # the reader's side ends the session
+
+
+def _encoded(op: str, reply: dict[str, Any]) -> bytes:
+    try:
+        return encode_control(reply)
+    except WireError as e:
+        raise RemoteGPUError(
+            f"The daemon's answer to {op} is larger than a message may be "
+            f"({MAX_PAYLOAD >> 20} MiB). Ask for less: name one pod.",
+            code="too-large",
+        ) from e
