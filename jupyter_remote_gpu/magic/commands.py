@@ -113,8 +113,12 @@ def interrupt(session: Session, args: Namespace) -> None:
     if remote is None or remote.died is not None:
         print(nothing)
         return
+    # By its name: "whatever runs" would be void after a cut, when something else may run.
+    infos = session.pods(now=True).get(name, {}).get("kernels") or []
+    cells = [e for info in infos if info.get("id") == remote.id for e in user_cells(info)]
+    running = next((e["id"] for e in cells if e.get("state") == "running"), None)
     try:
-        print(stopping.interrupt(remote, None, nothing))
+        print(stopping.interrupt(remote, running, nothing))
     finally:
         session.release(remote)
 
