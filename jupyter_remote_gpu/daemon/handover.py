@@ -92,9 +92,17 @@ class Handover:
         self._void(tag for tag, (_, execution) in waiting if execution is None)
 
     def give_up(self, error: RemoteGPUError, sent: bool = False) -> None:
-        """Reject what waits; with `sent` also what a keeper may have. Interrupts are void."""
-        for key in self.outbox.take_all() if sent else self.outbox.take_unsent():
+        """Reject what waits; with `sent` also what a keeper may have. Interrupts are void.
+
+        Who sent that is told so (``sent`` in the details): it may have run.
+        """
+        for key in self.outbox.take_unsent():
             self._audience.reject(*key, error)
+        if sent:
+            details = {**error.details, "sent": True}
+            maybe = type(error)(error.message, code=error.code, details=details)
+            for key in self.outbox.take_all():
+                self._audience.reject(*key, maybe)
         self._void(self.outbox.interrupts)
 
     def _known(self, execution: str | None, client: str) -> ExecutionInfo | None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.bench import Bench
@@ -54,3 +60,70 @@ def test_a_stop_is_passed_on_within_a_second(bench: Bench) -> None:
     cell = bench.gpu("import time; print('a', flush=True); time.sleep(60)", on=stop)
     assert cell.reply["ename"] == "KeyboardInterrupt"
     assert time.monotonic() - pressed[0] < 5 * 1.0
+
+
+def test_restart_returns_when_the_kernel_has_ended(bench: Bench) -> None:
+    """Then its memory is free, of which the next kernel may need all."""
+    slow = "import atexit, os, time\natexit.register(time.sleep, 2)\nos.getpid()"
+    pid = int(bench.gpu(slow).result or "0")
+    bench.kernel.run("h = get_ipython().run_cell_magic('gpu', '--detach', 'time.sleep(600)')")
+    done = bench.kernel.run("%gpu restart")
+    assert "was ended" in done.text()
+    assert not psutil.pid_exists(pid)
+    assert bench.kernel.run("h.state").result == "'died'"
+    again = bench.kernel.run("%gpu restart")
+    assert again.text().startswith("No kernel was open on demo")
+    assert " alive " not in bench.kernel.run("%gpu kernels").text()
+
+
+def _lose_kernels(bench: Bench) -> None:
+    """The pod comes back from a cut without its kernels: its disk was another one."""
+    bench.proxy.cut()
+    for info in bench.home.glob(".local/share/jupyter-remote-gpu/kernels/*/kernel.json"):
+        pid = int(json.loads(info.read_text("utf-8"))["keeper_pid"])
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: not psutil.pid_exists(pid), "the keeper's end", PATIENCE)  # type: ignore[misc]
+        shutil.rmtree(info.parent)
+    bench.proxy.heal()
+
+
+def test_a_kernel_that_the_pod_has_no_more(bench: Bench) -> None:
+    lost = []
+
+    def lose(kind: str, content: dict[str, Any]) -> None:
+        if kind == "stream" and not lost:
+            lost.append(True)
+            _lose_kernels(bench)
+
+    cell = bench.gpu("import time; print('kept', flush=True); time.sleep(600)", on=lose)
+    assert cell.text() == "kept\n"
+    assert cell.reply["ename"] == "KernelDied"
+    assert "is gone while this cell ran" in cell.reply["evalue"]
+    after = bench.gpu("'time' in globals()")
+    assert after.result == "False"
+    assert "is gone" in after.text("stderr") and "this is a fresh one" in after.text("stderr")
+    _lose_kernels(bench)  # while nothing runs
+    after = bench.gpu("1 + 1")
+    assert after.result == "2"
+    assert "this is a fresh one" in after.text("stderr")
+    _lose_kernels(bench)
+    assert bench.kernel.run("%gpu connect demo").reply["status"] == "ok"
+    assert bench.kernel.run("%gpu restart").reply["status"] == "ok"
+    assert bench.gpu("3").text("stderr") == ""
+
+
+def test_the_first_cell_says_that_its_pod_reconnects(bench: Bench) -> None:
+    bench.kernel.restart()
+    bench.proxy.cut()
+    told: list[str] = []
+
+    def heal(kind: str, content: dict[str, Any]) -> None:
+        if kind == "display_data" and not told:
+            told.append(content["data"]["text/plain"])
+            bench.proxy.heal()
+
+    cell = bench.gpu("5", on=heal)
+    assert cell.result == "5"
+    assert "reconnecting" in told[0]
+    assert cell.all("update_display_data")[-1]["data"] == {}

@@ -11,6 +11,7 @@ import pytest
 from jupyter_remote_gpu.daemon import channels, outbox
 from jupyter_remote_gpu.daemon.kernel_state import KernelState
 from jupyter_remote_gpu.daemon.mirror import Mirror
+from jupyter_remote_gpu.errors import NotFound
 from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.wire.frames import encode_control
 from tests.support.bridges import SocketFace, execute, linked, until, welcome
@@ -84,6 +85,20 @@ def test_a_request_in_the_journal_needs_no_ack_of_the_keeper(tmp_path: Path) -> 
             assert it.state.outbox.empty
 
     asyncio.run(work())
+
+
+def test_who_asked_a_kernel_that_is_gone_hears_whether_it_may_have_run(tmp_path: Path) -> None:
+    async def work(state: KernelState, face: SocketFace) -> None:
+        for number, execution in ((1, CELL), (2, OTHER)):
+            face.send(execute(number, execution))
+        await until(lambda: len(state.outbox) == 2, "the requests")
+        state.outbox.sent(CLIENT, 1)
+        state.refused(NotFound("no such kernel", code="unknown-service"))
+        errors = [(await face.control("rejected", number=n))["error"] for n in (1, 2)]
+        assert [e["code"] for e in errors] == ["kernel-gone"] * 2
+        assert [e["details"] for e in errors] == [{"sent": True}, {}]
+
+    alone(tmp_path, output(1), work)
 
 
 def test_whatever_runs_is_what_runs_now(tmp_path: Path) -> None:
