@@ -48,7 +48,7 @@ class Notebook:
         All that came on iopub.
     notices : list of dict
         Those of them that are sentences of `%%gpu` itself about the link (its displays have
-        ids that begin with ``jrg-``); they are left out of the fold.
+        ids that begin with ``jrg-``).
     """
 
     def __init__(self, server: JupyterServer, path: str, kernel: str) -> None:
@@ -222,7 +222,6 @@ class Notebook:
         transient = message["content"].get("transient") or {}
         if str(transient.get("display_id")).startswith("jrg-"):
             self.notices.append(message["content"])
-            return
         try:
             self.fold.process_message(message, self.fold.nb.cells[index], index)
         except CellExecutionComplete:

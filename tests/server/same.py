@@ -14,8 +14,9 @@ _SOURCE = re.compile(r"(ipykernel_)\d+(?=[/\\])")
 def shown(notebook: Notebook, first: int = 0) -> list[dict[str, Any]]:
     """Outputs, count and end of each cell from `first` on.
 
-    Changed are: (1) adjacent texts of one stream are joined, as a front end shows them;
-    (2) the ids that widgets get by chance are numbered in the order of their opening;
+    Changed are: (1) displays without any data are left out, which show nothing: a sentence of
+    `%%gpu` about the link leaves one; adjacent texts of one stream are joined, as a front end
+    shows them; (2) the ids that widgets get by chance are numbered in the order of their opening;
     (3) the process id in the path of a cell's source.
     """
     cells = [
@@ -45,6 +46,8 @@ def _widgets(notebook: Notebook) -> dict[str, str]:
 def _joined(outputs: list[Any]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for output in outputs:
+        if output["output_type"] == "display_data" and not output["data"]:
+            continue
         if (
             out
             and output["output_type"] == out[-1]["output_type"] == "stream"

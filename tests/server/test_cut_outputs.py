@@ -77,6 +77,30 @@ def test_an_8_s_cut_leaves_the_outputs_of_a_local_cell(laptop: Laptop) -> None:
     asyncio.run(main())
 
 
+def test_what_a_cut_leaves_in_a_cell_shows_nothing(laptop: Laptop) -> None:
+    proxy = laptop.place.proxy
+    code = "import time\nfor i in range(60): print(i, flush=True); time.sleep(0.03)"
+
+    async def main() -> None:
+        async with laptop.notebook("leaves.ipynb") as there:
+            await _open(there)
+
+            def on(message: dict[str, Any]) -> None:
+                if "20\n" in message["content"].get("text", "") and not there.notices:
+                    proxy.cut()
+                elif len(there.notices) == 1:
+                    proxy.heal()
+
+            cell = await there.ok(f"%%gpu\n{code}", on=on)
+        left = [o for o in cell.outputs if o.output_type != "stream"]
+        assert [(o.output_type, o.data, o.metadata) for o in left] == [("display_data", {}, {})]
+        assert [o["text"] for o in shown(there)[-1]["outputs"]] == [
+            "".join(f"{i}\n" for i in range(60))
+        ]
+
+    asyncio.run(main())
+
+
 def test_20_000_lines_that_waited_pass_the_servers_limits(laptop: Laptop) -> None:
     place, home = laptop.place, laptop.place.sshd.home
 
@@ -95,7 +119,7 @@ def test_20_000_lines_that_waited_pass_the_servers_limits(laptop: Laptop) -> Non
         assert cell.reply["status"] == "ok"
         expected = "".join(f"line {i} {'-' * 40}\n" for i in range(LINES)) + "end\n"
         assert there.text(cell) == expected
-        assert {o.get("name") for o in cell.outputs} == {"stdout"}
+        assert {o["name"] for o in shown(there)[-1]["outputs"]} == {"stdout"}
         everything = [m["content"].get("text", "") for m in there.messages]
         assert not any("rate exceeded" in text for text in everything)
 
