@@ -10,7 +10,7 @@ from .. import _version
 from ..errors import BadInput, RemoteGPUError, WireError, error_to_json
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, decode_control, encode_control
-from ..wire.records import MAX_REQUEST, RecordAssembler
+from ..wire.records import MAX_REQUEST, RecordAssembler, check_id
 from .connection import FaceConnection
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ class FaceChannel:
         if kind == "ping":
             self.tell({"type": "pong", "tag": tag})
         elif kind == "interrupt" and isinstance(tag, str):
-            if execution is not None and not isinstance(execution, str):
-                raise WireError("an interrupt names no execution")
+            if execution is not None:
+                check_id(execution, "the execution")
             self._state.interrupt(self.client, tag, execution)
         elif kind != "pong":
             raise WireError(f"a message of type {kind!r:.40} is not taken")

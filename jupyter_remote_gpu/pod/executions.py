@@ -62,7 +62,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._newest: dict[str, int] = {}
-        self._known: OrderedDict[tuple[str, int], tuple[int, str | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int], tuple[int | None, str | None]] = OrderedDict()
 
     def seen(self, client: str, number: int) -> tuple[int | None, str | None] | None:
         """``(record, execution)`` of a request that was taken before; None for a new one."""
@@ -70,7 +70,7 @@ class Requests:
             return None
         return self._known.get((client, number), (None, None))
 
-    def take(self, client: str, number: int, record: int, execution: str | None) -> None:
+    def take(self, client: str, number: int, record: int | None, execution: str | None) -> None:
         self._newest[client] = number
         self._known[client, number] = (record, execution)
         if len(self._known) > _REMEMBERED:

@@ -58,25 +58,29 @@ class Intake:
             reject(peer, record, NotFound("the kernel has ended", code="kernel-ended"))
             return
         execution = None
+        content, meta = record.json(3), head.get("meta") or {}
+        if not isinstance(meta, dict):
+            raise WireError("what a request tells of its cell is not a JSON object")
         if record.type == "execute_request":
             execution = check_id(head.get("execution"), "the execution")
+            if not isinstance(content.get("code"), str):
+                raise WireError("a request has no code")
         answers = head.get("answers")
         if channel == "stdin" and (answers is None or answers != self._talk.input):
             # Somebody else answered first, or the question is over.
-            self._requests.take(client, record.first, 0, None)
+            self._requests.take(client, record.first, None, None)
             self._ack(peer, client, record.first, None, None, duplicate=False)
             return
-        content = record.json(3)
         note: dict[str, Any] = {
             "client": client,
             "number": record.first,
             "type": record.type,
             "msg_id": msg_id,
             "execution": execution,
-            "meta": head.get("meta") or {},
+            "meta": meta,
         }
         if execution is not None:
-            note["code"] = content.get("code", "")
+            note["code"] = content["code"]
         if channel == "stdin":
             note["answers"] = answers  # never the value: it may be a password
             self._talk.input = None
@@ -124,7 +128,15 @@ class Intake:
         )
 
     def interrupt(self, execution: str | None, client: str) -> bool:
-        """Interrupt an execution; False (void) when it does not run any more."""
+        """Interrupt an execution; False (void) when it does not run any more.
+
+        Raises
+        ------
+        WireError
+            If `execution` is not an id.
+        """
+        if execution is not None:
+            check_id(execution, "the execution")
         target = self._talk.queue.find(execution)
         done = target is not None
         if target is not None and target is not self._talk.queue.current:

@@ -126,15 +126,15 @@ class Peer:
             )
         client = check_id(message.get("client"), "the client")
         journal = self._service.journal
-        identity = message.get("identity")
-        if identity is not None and identity != journal.identity:
-            details = {"identity": journal.identity}
-            raise WireError(
-                "the cursor belongs to another journal", code="identity", details=details
-            )
-        cursor = message.get("cursor")
+        identity, cursor = message.get("identity"), message.get("cursor")
         if not isinstance(cursor, int):
             raise WireError("the hello has no cursor")
+        if identity != journal.identity and (identity is not None or cursor):
+            raise WireError(
+                "the cursor belongs to another journal",
+                code="identity",
+                details={"identity": journal.identity},
+            )
         journal.flush()
         self._reader = journal.reader(cursor)
         self.client = client

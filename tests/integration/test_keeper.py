@@ -9,6 +9,7 @@ import signal
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -141,11 +142,21 @@ def test_an_interrupt_right_behind_its_request_is_not_lost(kernel: Bridge) -> No
         assert ended["outcome"] in ("error", "aborted")
 
 
+def acks(kernel: Bridge, number: int) -> list[dict[str, Any]]:
+    return [m for m in kernel.controls if m.get("number") == number]
+
+
 def test_input_is_answered_once_and_its_value_is_never_written(kernel: Bridge) -> None:
     execution = kernel.execute("import getpass; print('got', getpass.getpass('key? '))")
     question = kernel.record("input_request", execution)
-    for value in ("sesame-one", "sesame-two"):
+    numbers = [
         kernel.request("input_reply", {"value": value}, channel="stdin", answers=question.first)
+        for value in ("sesame-one", "sesame-two")
+    ]
+    late = {"channel": "stdin", "answers": question.first, "number": numbers[1]}
+    kernel.request("input_reply", {"value": "sesame-two"}, **late)
+    kernel.wait(lambda: len(acks(kernel, numbers[1])) == 2)
+    assert [m["record"] for m in acks(kernel, numbers[1])] == [None, None]
     assert kernel.record("ended", execution).content["outcome"] == "ok"
     assert kernel.text(execution) == "got sesame-one\n"
     answers = [r.content for r in kernel.all("request") if r.content["type"] == "input_reply"]
@@ -229,7 +240,10 @@ def test_a_program_that_is_not_there_is_named(commands: PodCommands) -> None:
 
 def test_who_comes_back_supersedes_his_predecessor(kernel: Bridge) -> None:
     kernel.run("1")
-    again = kernel.pod.bridge(kernel.kernel, client=kernel.client, cursor=kernel.cursor)
+    identity = kernel.answer["identity"]
+    again = kernel.pod.bridge(
+        kernel.kernel, client=kernel.client, cursor=kernel.cursor, identity=identity
+    )
     kernel.until_end()
     assert again.run("1", number=9)["outcome"] == "ok"
     again.close()

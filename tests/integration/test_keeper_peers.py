@@ -19,7 +19,7 @@ from tests.support.keeper import PATIENCE, Bridge
     [
         ({"protocol": 99}, "version"),
         ({"identity": "f" * 32}, "identity"),
-        ({"cursor": 10**6}, "cursor"),
+        ({"cursor": 1}, "identity"),
         ({"client": "../../etc"}, "wire"),
         ({"service": "kernel:../../../etc"}, "bad-input"),
         ({"service": f"kernel:{'0' * 32}"}, "unknown-service"),
@@ -36,6 +36,13 @@ def test_a_wrong_hello_is_answered_as_such(
     assert kernel.run("1")["outcome"] == "ok"
 
 
+def test_a_cursor_beyond_the_end_is_answered_as_such(kernel: Bridge) -> None:
+    identity = kernel.answer["identity"]
+    other = kernel.pod.bridge(kernel.kernel, identity=identity, cursor=10**6)
+    assert other.welcome["error"]["code"] == "cursor"
+    other.close()
+
+
 @pytest.mark.parametrize("junk", [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"\xff" * 4096])
 def test_junk_on_a_connection_harms_nobody(kernel: Bridge, junk: bytes) -> None:
     other = kernel.pod.bridge(kernel.kernel)
@@ -50,9 +57,12 @@ def test_requests_of_the_wrong_form_are_refused(kernel: Bridge) -> None:
         {"kind": "shutdown_request", "execution": None},
         {"kind": "execute_request", "execution": "../x"},
         {"kind": "execute_request", "execution": None},
+        {"kind": "execute_request", "execution": "e" * 32, "meta": "abc"},
+        {"kind": "execute_request", "execution": "e" * 32, "code": 1},
     ):
         other = kernel.pod.bridge(kernel.kernel)
-        other.request(str(wrong["kind"]), {"code": "1"}, execution=wrong["execution"])
+        kind, code = str(wrong.pop("kind")), wrong.pop("code", "1")
+        other.request(kind, {"code": code}, **wrong)
         other.control(lambda m: m["type"] == "refused")
         other.close()
     assert kernel.run("1")["outcome"] == "ok"
@@ -63,6 +73,18 @@ def test_hello_must_come_first(kernel: Bridge) -> None:
     out, _ = process.communicate(encode_control({"type": "stop"}), timeout=PATIENCE)
     assert b"unknown-service" in out
     assert kernel.run("1")["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("execution", ["abc", "", 7, [], "../x", "E" * 32])
+def test_an_interrupt_of_what_is_no_id_is_refused_and_not_written(
+    kernel: Bridge, execution: object
+) -> None:
+    other = kernel.pod.bridge(kernel.kernel)
+    other.tell(type="interrupt", execution=execution, tag="t")
+    other.control(lambda m: m["type"] == "refused")
+    other.close()
+    assert kernel.run("1")["outcome"] == "ok"
+    assert not kernel.all("interrupt")
 
 
 def segments(kernel: Bridge) -> list[Path]:

@@ -23,7 +23,8 @@ def wait_for_size(bridge: Bridge, most: int) -> int:
 
 
 def whole(commands: PodCommands, kernel: str, cursor: int = 0) -> Bridge:
-    reader = commands.bridge(kernel, cursor=cursor)
+    identity = commands.kernel_info(kernel)["identity"]
+    reader = commands.bridge(kernel, cursor=cursor, identity=identity)
     reader.wait(lambda: reader.cursor >= reader.welcome["next"] - 1)
     return reader
 
