@@ -15,6 +15,8 @@ __all__ = ["Relay", "check_seconds"]
 
 LONGEST_CUT = 24 * 3600.0
 _CHUNK = 1 << 16
+_HELD = 1 << 16
+_REST_SECONDS = 0.2
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -50,7 +52,7 @@ class Relay:
     -----
     During a cut nothing is forwarded and nobody is told: connections that stand are
     half-open, new ones hang. When it ends the old ones are reset and those that hung are
-    passed on.
+    passed on, but for the ones that were given up meanwhile.
     """
 
     def __init__(self, port: int) -> None:
@@ -131,18 +133,27 @@ class Relay:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            client, _ = await loop.sock_accept(listener)
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:
+                # Too many open files, or a client that has gone already: the next may do.
+                await asyncio.sleep(_REST_SECONDS)
+                continue
             self._own(self._connection(client))
 
     async def _connection(self, client: socket.socket) -> None:
-        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        server: socket.socket | None = None
         keep = False
         try:
-            for s in (client, server):
-                s.setblocking(False)
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._network.wait()
-            await asyncio.get_running_loop().sock_connect(server, ("127.0.0.1", self._to))
+            _prepare(client)
+            held = await self._held(client)
+            if held is None:
+                return
+            server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            _prepare(server)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(server, ("127.0.0.1", self._to))
+            await loop.sock_sendall(server, held)
             ended = await self._join(client, server)
             if ended:
                 client.close()
@@ -154,7 +165,38 @@ class Relay:
             pass  # sshd is gone: the client learns it by the reset below
         finally:
             if not keep:
-                _reset(client, server)
+                _reset(client, *([server] if server is not None else []))
+
+    async def _held(self, client: socket.socket) -> bytes | None:
+        """Wait for the network; what the client said meanwhile, or None if it gave up."""
+        if self._network.is_set():
+            return b""
+        loop = asyncio.get_running_loop()
+        said, gone = bytearray(), asyncio.Event()
+
+        def hear() -> None:
+            try:
+                data = client.recv(_CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            said.extend(data)
+            if not data:
+                gone.set()
+            if not data or len(said) >= _HELD:
+                loop.remove_reader(client)
+
+        ends = [loop.create_task(event.wait()) for event in (self._network, gone)]
+        loop.add_reader(client, hear)
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_reader(client)
+            for task in ends:
+                task.cancel()
+            await asyncio.wait(ends)
+        return None if gone.is_set() else bytes(said)
 
     async def _join(self, client: socket.socket, server: socket.socket) -> bool | None:
         """Copy both ways; whether both ended well, or None when the network went away."""
@@ -188,6 +230,11 @@ async def _pump(source: socket.socket, target: socket.socket) -> None:
         await loop.sock_sendall(target, data)
     with contextlib.suppress(OSError):  # the other side may have closed already
         target.shutdown(socket.SHUT_WR)
+
+
+def _prepare(s: socket.socket) -> None:
+    s.setblocking(False)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _reset(*sockets: socket.socket) -> None:
