@@ -54,6 +54,8 @@ class Runner:
         self._passed_on = self._unanswered = False
         self._link = str(remote.link.get("state") or "")
         self._notices = Notices(shell, execution.sink)
+        # What is no longer safe is told also where the cell's own output is captured.
+        self._news = Notices(shell, execution.comm_sink or execution.sink)
         self._due: dict[str, tuple[float, Callable[[], None]]] = {}
 
     def wait(self, submit: Callable[[], int] | None = None) -> None:
@@ -76,11 +78,12 @@ class Runner:
             except (KeyboardInterrupt, RemoteGPUError):
                 raise
             except Exception:  # nothing can be written or answered here: it runs on there
-                self._notices.show("left", self._what_it_does())
+                self._news.show("left", self._what_it_does())
                 raise
             finally:
                 self._notices.show("link", "")
                 self._notices.settle()
+                self._news.settle()
         finish(self._shell, self._remote, self._execution)
 
     def _wait(self, submit: Callable[[], int] | None) -> None:
@@ -208,7 +211,7 @@ class Runner:
         self._on_trouble(str(error))
 
     def _on_trouble(self, text: str, where: str | None = None) -> None:
-        self._notices.show(where or text, text)
+        self._news.show(where or text, text)
 
     def _on_broken(self, error: BaseException) -> None:
         code = error.code if isinstance(error, RemoteGPUError) else None

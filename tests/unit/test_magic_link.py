@@ -10,7 +10,7 @@ import pytest
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied
 from jupyter_remote_gpu.magic.runner import Runner
-from jupyter_remote_gpu.magic.sink import KernelSink
+from jupyter_remote_gpu.magic.sink import KernelSink, PythonSink
 from tests.support.magic import Setup
 from tests.support.script import PATIENCE, Script, shown, stop, until
 
@@ -262,3 +262,19 @@ def test_a_pod_that_is_let_go_gives_control_back(setup: Setup, runner: Runner, s
     setup.feed(setup.log.keeper("running", E))
     with pytest.raises(ControlBack, match=r"On demo the cell runs on"):
         Script(setup, lambda: setup.control(type="link", state=state, reason="Gone.")).run(runner)
+
+
+def test_a_captured_cell_shows_trouble_and_nothing_of_its_link(
+    setup: Setup, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.QUIET_SECONDS", 0.0)
+    execution.comm_sink, execution.sink = execution.sink, PythonSink(setup.shell, execution)
+    runner = Runner(setup.shell, setup.remote, execution)
+    steps = [
+        link(setup, "reconnecting"),
+        lambda: until(lambda: "link" in runner._notices),
+        lambda: setup.control(type="trouble", where="pod", message="The disk is full."),
+        lambda: setup.feed(setup.log.ended(E)),
+    ]
+    Script(setup, *steps).run(runner)
+    assert _notices(setup) == ["[gpu] The disk is full."]
