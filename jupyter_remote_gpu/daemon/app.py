@@ -65,15 +65,17 @@ class Daemon:
         loading = asyncio.create_task(self._load())
         idle = asyncio.create_task(self._idle())
         ending = asyncio.create_task(self.ending.wait())
+        expiring = asyncio.create_task(self._expire())
+        tasks = {loading, idle, ending, expiring}
         try:
             await ending
             if self._failure is not None:
                 raise self._failure
         finally:
             log.info("ending")
-            for task in (loading, idle, ending):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait({loading, idle, ending})
+            await asyncio.wait(tasks)
             await self.server.close()
             self.snapshots.close()
             if self._pods is not None:
@@ -131,6 +133,13 @@ class Daemon:
                 log.info("nothing was wanted for %.0f s", unused)
                 self.ending.set()
 
+    async def _expire(self) -> None:
+        await self._ready.wait()
+        if self._pods is not None and self._failure is None:
+            from .expiry import expire
+
+            await expire(self._pods, self.settings.mirror_days)
+
     async def _control(self, connection: FaceConnection) -> None:
         await ControlSession(connection, self, self.snapshots).serve()
 
@@ -151,7 +160,7 @@ class Daemon:
 
 
 def _import() -> None:
-    from . import ops, pods  # noqa: F401
+    from . import expiry, ops, pods  # noqa: F401
 
 
 def listen(path: Path) -> socket.socket:

@@ -12,13 +12,16 @@ from typing import Any
 from ..errors import RemoteGPUError
 from ..models import PodState
 from .bounded import plain
+from .entry import PodEntry
 from .listing import kernels_of
-from .pods import PodEntry, Pods
+from .pods import Pods
+from .shown import how_it_ended
 
 
 async def examine(pods: Pods) -> dict[str, Any]:
     """Look at the laptop's files and ask each connected pod for its own."""
     laptop = await asyncio.to_thread(_laptop, pods.folder)
+    laptop["mirror_days"] = pods.settings.mirror_days
     laptop["mirrors"] = [
         {
             "kernel": k.state.id,
@@ -26,6 +29,7 @@ async def examine(pods: Pods) -> dict[str, Any]:
             "notebook": k.state.mirror.info.get("notebook"),
             "bytes": k.state.mirror.log.size,
             "last": k.state.mirror.last,
+            "ended": how_it_ended(k.state),
             "trouble": k.state.mirror.log.trouble,
         }
         for k in pods.kernels.values()

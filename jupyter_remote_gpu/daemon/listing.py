@@ -9,7 +9,9 @@ from ..errors import RemoteGPUError, WireError
 from ..models import PodState
 from ..wire.records import is_id
 from .bounded import plain
-from .pods import PodEntry, Pods, kernel_info
+from .entry import PodEntry
+from .pods import Pods
+from .shown import kernel_info
 
 LIST_SECONDS = 20.0
 MAX_KERNELS = 1000

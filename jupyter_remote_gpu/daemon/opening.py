@@ -23,8 +23,10 @@ from ..errors import (
 from ..models import PodState
 from ..wire.records import is_id
 from .bounded import number, text
+from .entry import PodEntry
 from .kernel_link import KernelLink
-from .pods import PATH_CHARS, PodEntry, Pods, how_it_ended, kernel_info
+from .pods import Pods
+from .shown import PATH_CHARS, how_it_ended, kernel_info
 
 CONNECT_SECONDS = 24 * 3600.0
 """How long an opening waits for a pod that reconnects; the face has a shorter limit."""

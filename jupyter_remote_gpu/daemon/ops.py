@@ -11,9 +11,10 @@ from ..link import keys
 from ..models import PodState
 from ..wire.records import is_id
 from .doctor import examine
+from .entry import PodEntry
 from .listing import list_kernels
 from .opening import Opener
-from .pods import PodEntry, Pods
+from .pods import Pods
 from .snapshot import Snapshots
 
 STOP_SECONDS = 20.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,25 +13,21 @@ from typing import Any, TypeVar
 from ..errors import Conflict, NotFound, RemoteGPUError
 from ..link import keys
 from ..link.supervisor import PodLink
-from ..models import KernelInfo, PodInfo, PodState, no_such_pod
+from ..models import PodInfo, PodState, no_such_pod
 from ..pods.registry import Pod, Registry
 from . import store
 from .bindings import Bindings
-from .bounded import TEXT_CHARS, number, plain, text
 from .entry import ON_ITS_WAY, PodEntry
 from .housekeeping import Housekeeping
 from .kernel_link import KernelLink
 from .kernel_state import KernelState
 from .mirror import Mirror
 from .mirrors import load_mirrors
-from .sentences import GONE
 from .settings import Settings
-from .snapshot import CELLS, KERNELS, NOW, newest
+from .shown import pod_info, reason_of
+from .snapshot import NOW
 
 KEY_SECONDS = 10.0
-REASON_CHARS = 2000
-PATH_CHARS = 4096
-WARNINGS = 20
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -138,6 +136,8 @@ class Pods:
         await entry.link.disconnect()
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
+        for kernel in self.of(name):
+            kernel.state.mirror.note(removed=time.time())  # from here on it grows old
         self.registry.remove(name)
         self.bindings.forget_pod(name)
         self._on_change(NOW)
@@ -186,8 +186,7 @@ class Pods:
         link = entry.link if status.state is PodState.CONNECTED else None
         if link is not None and name in self._wanted.pods:
             self._wanted.add(name, reached=True)
-        reason = _text_or_none(status.reason, REASON_CHARS)
-        self._spread(name, link, status.state, reason, status.since)
+        self._spread(name, link, status.state, reason_of(entry), status.since)
         self._on_change(NOW)
 
     def _spread(
@@ -199,29 +198,10 @@ class Pods:
 
     def infos(self) -> list[PodInfo]:
         """What the snapshot shows."""
-        infos = []
-        for name in sorted(self.entries):
-            entry, kernels = self.entries[name], self.of(name)
-            status = entry.link.status
-            infos.append(
-                PodInfo(
-                    name=name,
-                    address=entry.pod.address,
-                    state=status.state,
-                    reason=_text_or_none(status.reason, REASON_CHARS),
-                    code=_text_or_none(status.code),
-                    since=status.since,
-                    latency=status.latency,
-                    waiting=sum(len(k.state.outbox) for k in kernels),
-                    next_try=status.next_try,
-                    host_key=plain(status.host_key),
-                    warnings=[text(w, REASON_CHARS) for w in status.warnings[:WARNINGS]],
-                    kernels=[kernel_info(k.state) for k in kernels if k.state.mirror.identity],
-                )
-            )
-            for info in newest(infos[-1].kernels, KERNELS):
-                info.executions = self.kernels[info.id].state.mirror.executions.recent(CELLS)
-        return infos
+        return [
+            pod_info(self.entries[name], [k.state for k in self.of(name)])
+            for name in sorted(self.entries)
+        ]
 
     # -- kernels
 
@@ -242,12 +222,14 @@ class Pods:
         return self._take(mirror)
 
     async def drop_kernel(self, kernel: KernelLink) -> None:
-        """Forget a kernel that could not be started."""
-        import shutil
-
+        """Forget a kernel and its mirror: it could not be started, or ended long ago."""
         self.kernels.pop(kernel.state.id, None)
+        self._on_change(NOW)
         await kernel.close()
-        await asyncio.to_thread(shutil.rmtree, kernel.state.mirror.folder, True)
+        folder = kernel.state.mirror.folder
+        # The log first: without its kernel.json nobody would know whose it is.
+        await asyncio.to_thread(shutil.rmtree, folder / "log", True)
+        await asyncio.to_thread(shutil.rmtree, folder, True)
 
     def _take(self, mirror: Mirror) -> KernelLink:
         mirror.on_closed = self._house.wake
@@ -261,37 +243,3 @@ class Pods:
             if status.state is PodState.CONNECTED and mirror.identity is not None:
                 kernel.connected(entry.link)
         return kernel
-
-
-def how_it_ended(state: KernelState) -> str | None:
-    """``idle``, ``stopped``, ``died``, ``gone`` (the pod does not know it), or None: it has not."""
-    died = state.mirror.executions.died
-    if died is None:
-        return "gone" if state.fault is not None and state.fault.code == GONE else None
-    if died.get("idle"):
-        return "idle"
-    return "stopped" if died.get("asked") else "died"
-
-
-def kernel_info(state: KernelState) -> KernelInfo:
-    """What the snapshot shows of a kernel, without its executions."""
-    known = state.mirror.info
-    return KernelInfo(
-        id=state.id,
-        identity=state.mirror.identity or "",
-        pod=state.mirror.pod,
-        display_name=text(known.get("display_name")),
-        started=number(known.get("started")),
-        alive=state.alive,
-        last=state.mirror.last,
-        cwd=text(known.get("cwd"), PATH_CHARS),
-        notebook=_text_or_none(known.get("notebook"), PATH_CHARS),
-        ended=how_it_ended(state),
-    )
-
-
-def _text_or_none(value: object, chars: int = TEXT_CHARS) -> str | None:
-    return text(value, chars) or None
-
-
-__all__ = ["PodEntry", "Pods", "how_it_ended", "kernel_info"]

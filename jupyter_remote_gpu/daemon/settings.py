@@ -24,6 +24,8 @@ class Settings:
         the free disk if that is less. Counts for kernels that are started from then on.
     mirror_bytes : int or None
         The same for the copy on the laptop.
+    mirror_days : float
+        After so long the copy of a kernel that ended, or whose pod was removed, is dropped.
     kernel_idle_seconds : float or None
         After so long without work and without a face a kernel on the pod ends; None: 24 h.
         Counts for kernels that are started from then on.
@@ -33,6 +35,7 @@ class Settings:
 
     journal_bytes: int | None = None
     mirror_bytes: int | None = None
+    mirror_days: float = 14.0
     kernel_idle_seconds: float | None = None
     idle_seconds: float = 60.0
 

@@ -91,7 +91,8 @@ class Log:
         newest = self.segments[-1]
         with newest.path.open("r+b", buffering=0) as file:
             good, last = scan_segment(file.fileno())
-            file.truncate(good)
+            if good < newest.size:  # else its time stays, which tells how old it is
+                file.truncate(good)
         newest.size = good
         self.last = last or newest.first - 1
         return Tail(newest.path, good)
