@@ -14,14 +14,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
-from ..client.aio import Control
-from ..client.paths import data_folder
 from ..errors import RemoteGPUError
 from ..files import read
 from .pod import NAME, DemoPod, until_told
@@ -30,7 +29,8 @@ __all__ = ["main"]
 
 NOTEBOOK = "lecturers.ipynb"
 _START_SECONDS = 90.0
-_STOP_SECONDS = 15.0
+_GRACE_SECONDS = 10.0
+_STOP_SECONDS = 40.0
 # No question about news on the first start, and no request to the outside.
 _QUIET = {"fetchNews": "false", "checkForUpdates": False}
 
@@ -45,8 +45,6 @@ def prepare(folder: Path) -> Path:
     ):
         os.environ[name] = str(folder / part)
         (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Lab and its kernels are ended with the pod, should this process be killed.
-    os.environ["JRG_DEMO_POD"] = str(data_folder() / "demo")
     # `python`, `jupyter` and `jupyter remote-gpu` in Lab's terminals are this environment's.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     settings = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
@@ -60,13 +58,11 @@ def prepare(folder: Path) -> Path:
 
 
 def lab_command(notebooks: Path) -> list[str]:
-    """The command line of JupyterLab: as root it must be allowed, without a display no browser."""
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]
+    """The command line of JupyterLab. The browser is the user's: it is no child of ours."""
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}", "--no-browser"]
     command.append(f"--LabApp.default_url=/lab/tree/{NOTEBOOK}")
     if os.getuid() == 0:
         command.append("--allow-root")
-    if not has_display():
-        command.append("--no-browser")
     return command
 
 
@@ -77,12 +73,29 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def open_browser(page: Path, environment: dict[str, str]) -> None:
+    """Show `page` in the user's browser, with the user's own environment."""
+    command = [sys.executable, "-m", "webbrowser", page.as_uri()]
+    # In a session of its own, and nobody's to end: Ctrl-C here is not for the browser.
+    subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 async def _demo(folder: Path, python: str | None) -> int:
     begin = time.monotonic()
+    before = dict(os.environ)
     notebooks = prepare(folder)
-    async with _no_daemon_left(), DemoPod(python) as pod:
+    async with DemoPod(python) as pod:
         print(f"The demo pod is on: {pod.address}; its kernels run in {pod.python}")
-        async with _lab(lab_command(notebooks), folder / "lab.log") as (lab, url):
+        async with _lab(lab_command(notebooks), folder / "lab.log") as (lab, url, page):
+            if has_display():
+                open_browser(page, before)
             jupyter = Path(sys.executable).with_name("jupyter")
             print(f"JupyterLab is ready after {time.monotonic() - begin:.0f} s:\n\n    {url}\n")
             print("Run the cells. While the model samples, in another terminal:\n")
@@ -107,46 +120,41 @@ async def _first(*things: Coroutine[Any, Any, Any]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _no_daemon_left() -> AsyncIterator[None]:
-    """This folder's daemon ends with the demo; it is not the user's own."""
-    try:
-        yield
-    finally:
-        # None runs any more, or it is ending: both are what is wanted.
-        with contextlib.suppress(RemoteGPUError):
-            control = await Control.open(kind="demo", spawn=False)
-            try:
-                await control.request("daemon.stop", timeout=_STOP_SECONDS)
-            finally:
-                await control.close()
-
-
-@contextlib.asynccontextmanager
 async def _lab(
     command: list[str], log: Path
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """JupyterLab in a session of its own (Ctrl-C is for us), and its address with the token."""
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, Path]]:
+    """JupyterLab, its address with the token, and the page that leads there.
+
+    Its warden ends it and this folder's daemon (not the user's own) with us, also if we are
+    killed. It has no mark: what the user starts from Lab, a browser say, is not ours to end.
+    """
+    runtime = Path(os.environ["JUPYTER_RUNTIME_DIR"])
+    for stale in runtime.glob("jpserver-*"):
+        stale.unlink()
+    stop = [sys.executable, "-m", "jupyter_remote_gpu.cli", "daemon", "stop"]
+    warden = str(Path(__file__).with_name("warden.py"))
     with open(log, "wb") as out:
         lab = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            *(sys.executable, "-I", "-S", warden, "--grace", str(_GRACE_SECONDS)),
+            *("--after", json.dumps(stop), "--", *command),
+            stdin=asyncio.subprocess.PIPE,
             stdout=out,
             stderr=out,
             start_new_session=True,
         )
+    assert lab.stdin is not None
     try:
-        yield lab, await _address(lab, log)
+        yield lab, *await _address(lab, runtime, log)
     finally:
-        if lab.returncode is None:
-            lab.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(lab.wait(), _STOP_SECONDS)
-            except TimeoutError:
-                os.killpg(lab.pid, signal.SIGKILL)
-                await lab.wait()
+        lab.stdin.close()
+        try:
+            await asyncio.wait_for(lab.wait(), _STOP_SECONDS)
+        except TimeoutError:
+            os.killpg(lab.pid, signal.SIGKILL)
+            await lab.wait()
 
 
-async def _address(lab: asyncio.subprocess.Process, log: Path) -> str:
+async def _address(lab: asyncio.subprocess.Process, runtime: Path, log: Path) -> tuple[str, Path]:
     """Wait until the server has written down where it is.
 
     Raises
@@ -154,12 +162,12 @@ async def _address(lab: asyncio.subprocess.Process, log: Path) -> str:
     RemoteGPUError
         If it ends or takes too long; with the end of its log.
     """
-    told = Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{lab.pid}.json"
     deadline = time.monotonic() + _START_SECONDS
     while lab.returncode is None and time.monotonic() < deadline:
-        info = read(told)
-        if info.get("url"):
-            return f"{info['url']}lab/tree/{NOTEBOOK}?token={info.get('token', '')}"
+        for told in runtime.glob("jpserver-*.json"):
+            info, page = read(told), told.with_name(f"{told.stem}-open.html")
+            if info.get("url") and page.exists():
+                return f"{info['url']}lab/tree/{NOTEBOOK}?token={info.get('token', '')}", page
         await asyncio.sleep(0.1)
     words = log.read_text("utf-8", "replace")[-3000:]
     raise RemoteGPUError(f"JupyterLab did not start. The end of its log, {log}:\n{words}")

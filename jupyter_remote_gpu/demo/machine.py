@@ -167,7 +167,16 @@ class Machine:
             self._warden = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", str(Path(__file__).with_name("warden.py"))),
-                    *(str(self.folder), "--", self._sshd, "-D", "-e", "-f", str(config)),
+                    *(
+                        "--marker",
+                        str(self.folder),
+                        "--",
+                        self._sshd,
+                        "-D",
+                        "-e",
+                        "-f",
+                        str(config),
+                    ),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -1,14 +1,17 @@
-"""Ends the demo pod's processes when the demo is gone, whichever way it went.
+"""Ends what the demo started when the demo is gone, whichever way it went.
 
-Run as a file (``python -I -S warden.py MARKER -- sshd …``) in a session of its own: it
-starts sshd, waits for the end of its standard input (the demo holds the other end) or of
-sshd, and then ends whatever carries ``JRG_DEMO_POD=MARKER`` in its environment: a machine
-that is switched off. Standard library only; imports nothing of ours.
+Run as a file (``python -I -S warden.py [--marker M] [--grace S] [--after JSON] -- COMMAND…``)
+in a session of its own: it starts the command, waits for the end of its standard input (the
+demo holds the other end) or of the command, and ends that. With a marker it then ends whatever
+carries ``JRG_DEMO_POD=M`` in its environment: a machine that is switched off. At last it runs
+the command ``after``. Standard library only; imports nothing of ours.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import os
 import select
 import signal
@@ -18,6 +21,7 @@ import time
 from pathlib import Path
 
 GRACE = 3.0
+AFTER = 15.0
 
 
 def marked(marker: str) -> list[int]:
@@ -63,11 +67,16 @@ def end_all(marker: str) -> None:
 
 
 def main() -> int:
-    marker, command = sys.argv[1], sys.argv[3:]
-    # Handlers, not SIG_IGN, which sshd would inherit. The demo decides when this ends.
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--marker")
+    parser.add_argument("--grace", type=float, default=GRACE)
+    parser.add_argument("--after", type=json.loads)
+    parser.add_argument("command", nargs="+")
+    args = parser.parse_args()
+    # Handlers, not SIG_IGN, which the command would inherit. The demo decides when this ends.
     for sig in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(sig, lambda *_: None)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(args.command, stdin=subprocess.DEVNULL)
     while child.poll() is None:
         if select.select([0], [], [], 0.5)[0]:
             break
@@ -75,11 +84,14 @@ def main() -> int:
     if code is None:
         child.terminate()
         try:
-            child.wait(GRACE)
+            child.wait(args.grace)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait(GRACE)
-    end_all(marker)
+    if args.marker:
+        end_all(args.marker)
+    if args.after:
+        subprocess.run(args.after, stdin=subprocess.DEVNULL, timeout=AFTER, check=False)
     return code or 0
 
 

@@ -13,16 +13,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbclient import NotebookClient
 
 from jupyter_remote_gpu.demo.lab import NOTEBOOK
-from jupyter_remote_gpu.demo.warden import marked
 from tests.support.command import cli
 from tests.support.daemon import ROOT, until
 
 LAB_SECONDS = 90.0
 NOTEBOOK_SECONDS = 600
+
+
+BROWSER = """\
+#!/bin/sh
+echo $$ > {folder}/browser.new && mv {folder}/browser.new {folder}/browser.pid
+sleep 300 # "$1"
+"""
 
 
 class Demo:
@@ -31,6 +38,11 @@ class Demo:
     def __init__(self, folder: Path, python: str) -> None:
         self.folder = folder / "demo"
         self.out = folder / "out"
+        self._browser = folder / "browser"
+        self._browser.write_text(BROWSER.format(folder=folder))
+        self._browser.chmod(0o755)
+        more = {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)}
+        more |= {"DISPLAY": ":99", "BROWSER": f"{self._browser} %s &"}
         with open(self.out, "wb") as out:
             self.process = subprocess.Popen(
                 [
@@ -41,13 +53,24 @@ class Demo:
                 stdout=out,
                 stderr=out,
                 cwd="/",
-                env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
+                env={**os.environ, **more},
                 start_new_session=True,
             )
 
     @property
     def marker(self) -> str:
         return str(self.folder / "data" / "remote-gpu" / "demo")
+
+    def left(self) -> list[psutil.Process]:
+        """JupyterLab, its kernels, the daemon and all of the pod, as far as they live."""
+        mine = {"JUPYTER_DATA_DIR": str(self.folder / "data"), "JRG_DEMO_POD": self.marker}
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                environment = process.environ()
+                if any(environment.get(k) == v for k, v in mine.items()):
+                    found.append(process)
+        return found
 
     def said(self) -> str:
         return self.out.read_text("utf-8")
@@ -61,6 +84,11 @@ class Demo:
             return found.group() if found and "Ctrl-C" in self.said() else None
 
         return str(until(find, "JupyterLab", LAB_SECONDS))
+
+    def browser(self) -> psutil.Process:
+        """The browser that was opened; it goes on for five minutes."""
+        path = self._browser.with_name("browser.pid")
+        return psutil.Process(int(until(lambda: path.exists() and path.read_text(), "a browser")))
 
     def close(self) -> int:
         """Ctrl-C."""
@@ -78,6 +106,8 @@ def demo(short_tmp: Path, pod_python: str, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     yield running
     running.close()
+    for process in (*(b := running.browser()).children(), b):
+        process.kill()
 
 
 def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
@@ -93,8 +123,12 @@ def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
     assert (pod["name"], pod["state"]) == ("demo", "disconnected")
     # In a terminal that knows nothing of this folder the demo is found all the same.
     assert "away until" in cli("demo", "--cut", "0.1").out
+    # Whoever starts an editor or tmux from Lab keeps it: nothing but the pod has the mark.
+    assert [p for p in demo.left() if "--no-browser" in p.cmdline()]
+    marks = {p.environ().get("JRG_DEMO_POD") for p in demo.left() if "sshd" not in p.name()}
+    assert marks == {None}
     assert demo.close() == 0
-    until(lambda: not marked(demo.marker), "the end of all", 15)
+    until(lambda: not demo.left(), "the end of all", 15)
     assert "Traceback" not in demo.said()
     assert cli("daemon", status=1).out.startswith("No daemon runs")
 
@@ -102,10 +136,15 @@ def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_it_is_killed(demo: Demo, sig: signal.Signals) -> None:
     demo.address()
+    browser = demo.browser()
+    address, token = browser.cmdline()[-1], demo.address().partition("?token=")[2]
+    assert token in Path(address.removeprefix("file://")).read_text()
     demo.process.send_signal(sig)
     demo.process.wait(LAB_SECONDS)
-    until(lambda: not marked(demo.marker), "the end of JupyterLab and the pod", 20)
-    cli("daemon", "stop")
+    until(lambda: not demo.left(), "the end of JupyterLab, the daemon and the pod", 30)
+    # The user's own browser, with her other tabs, and as she would have started it herself.
+    assert browser.is_running() and browser.status() != psutil.STATUS_ZOMBIE
+    assert browser.environ().get("JUPYTER_DATA_DIR") != str(demo.folder / "data")
 
 
 @pytest.mark.long
