@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..wire.compact import closed_comms, trim
 from ..wire.records import Record
-from .area import Output, OutputArea
+from .area import Output, OutputArea, output_of
+from .comm_state import CommState, Path
 
-__all__ = ["CommFold", "CommState"]
+__all__ = ["CommFold", "CommState", "States"]
 
-WIDGET = "jupyter.widget"
 _OUTPUT_MODULE = "@jupyter-widgets/output"
-Path = tuple[str | int, ...]
-
-
-@dataclass(eq=False)
-class CommState:
-    """One open comm.
-
-    Attributes
-    ----------
-    state : dict
-        A widget's state without its buffers.
-    buffers : dict of tuple to bytes
-        Where in the state each belongs, and what it is.
-    data : dict
-        What else came with `comm_open`.
-    area : OutputArea or None
-        What an `ipywidgets.Output` has captured; None for other comms.
-    """
-
-    comm_id: str
-    target_name: str
-    target_module: str | None = None
-    execution: str | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    buffers: dict[Path, bytes] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    area: OutputArea | None = None
-
-    @property
-    def module(self) -> str | None:
-        """``_model_module`` of a widget."""
-        value = self.state.get("_model_module")
-        return value if isinstance(value, str) else None
-
-    def full_state(self) -> dict[str, Any]:
-        """The state with what an Output has captured."""
-        if self.area is None:
-            return dict(self.state)
-        return {**self.state, "outputs": [dict(o) for o in self.area.outputs]}
-
-    def open_data(self) -> tuple[dict[str, Any], list[bytes]]:
-        """``data`` and buffers of a `comm_open` that makes a comm in this state."""
-        if self.target_name != WIDGET and not self.state:
-            return dict(self.data), []
-        paths = [list(path) for path in self.buffers]
-        data = {**self.data, "state": self.full_state(), "buffer_paths": paths}
-        return data, list(self.buffers.values())
+States = tuple[dict[str, Any], list[list[str | int]], list[bytes]]
+"""Models by comm id, where in them the buffers belong, and the buffers."""
 
 
 class CommFold:
-    """Folds comm messages; other records only move the cursor.
+    """Folds comm messages, and what an `ipywidgets.Output` catches.
 
     Parameters
     ----------
@@ -113,16 +65,25 @@ class CommFold:
                     self._switch(comm_id, "")
                     self.comms.pop(comm_id, None)
                     self._strangers.pop(comm_id, None)
+        elif (area := self.captured_by(rest)) is not None:
+            if rest.type == "clear_output":
+                area.clear(bool(rest.content.get("wait")))
+            elif (output := output_of(rest)) is not None:
+                area.add(output)
 
     # -- what faces ask
 
-    @property
-    def captures(self) -> bool:
-        """Whether any Output captures at the moment."""
-        return bool(self._capturing)
+    def captured_by(self, record: Record) -> OutputArea | None:
+        """Where what `record` shows goes instead of below its cell, if anywhere.
+
+        Also what a callback shows, which no cell asked for.
+        """
+        if not self._capturing or record.channel != "iopub":
+            return None
+        return self.capturing(str(record.json(1).get("msg_id")))
 
     def capturing(self, msg_id: str) -> OutputArea | None:
-        """Where outputs of the request `msg_id` go instead of below its cell, if anywhere."""
+        """The same for all outputs of the request `msg_id`."""
         ids = self._capturing.get(msg_id)
         if not ids:
             return None
@@ -132,13 +93,43 @@ class CommFold:
         return self._strangers.setdefault(ids[-1], OutputArea())
 
     def reopened(self) -> Iterator[tuple[str, str, dict[str, Any], list[bytes]]]:
-        """``(comm_id, target_name, data, buffers)`` of each open comm, oldest first."""
-        for comm in self.comms.values():
+        """``(comm_id, target_name, data, buffers)`` of each open comm.
+
+        What a widget refers to comes before it; else the oldest first.
+        """
+        for comm in self._by_reference():
             yield (comm.comm_id, comm.target_name, *comm.open_data())
+
+    def _by_reference(self) -> Iterator[CommState]:
+        seen: set[str] = set()
+        for root in self.comms:
+            stack = [(root, False)]
+            while stack:
+                comm_id, ready = stack.pop()
+                if ready:
+                    yield self.comms[comm_id]
+                elif comm_id not in seen:
+                    seen.add(comm_id)
+                    stack.append((comm_id, True))
+                    inner = reversed(self.comms[comm_id].references())
+                    stack += [(i, False) for i in inner if i in self.comms]
+
+    def states(self) -> States:
+        """What ipywidgets answers to who asks for all widgets at once."""
+        models: dict[str, Any] = {}
+        paths: list[list[str | int]] = []
+        buffers: list[bytes] = []
+        for comm in self.comms.values():
+            if "_model_name" in comm.state:
+                models[comm.comm_id] = comm.model()
+                paths += [[comm.comm_id, "state", *path] for path in comm.buffers]
+                buffers += comm.buffers.values()
+        return models, paths, buffers
 
     def widget_state(self) -> dict[str, Any]:
         """A notebook's ``metadata.widgets``; empty if there is no widget."""
-        models = {c.comm_id: _model(c) for c in self.comms.values() if "_model_name" in c.state}
+        widgets = [c for c in self.comms.values() if "_model_name" in c.state]
+        models = {c.comm_id: c.model(whole=True) for c in widgets}
         if not models:
             return {}
         whole = {"state": models, "version_major": 2, "version_minor": 0}
@@ -229,19 +220,3 @@ def _is_output(value: object) -> bool:
     if value.get("output_type") != "stream":
         return isinstance(value.get("output_type"), str)
     return isinstance(value.get("name"), str) and isinstance(value.get("text"), str)
-
-
-def _model(comm: CommState) -> dict[str, Any]:
-    state = comm.full_state()
-    model: dict[str, Any] = {
-        "model_name": state.get("_model_name"),
-        "model_module": state.get("_model_module"),
-        "model_module_version": state.get("_model_module_version"),
-        "state": state,
-    }
-    if comm.buffers:
-        model["buffers"] = [
-            {"data": base64.b64encode(b).decode("ascii"), "encoding": "base64", "path": list(path)}
-            for path, b in comm.buffers.items()
-        ]
-    return model

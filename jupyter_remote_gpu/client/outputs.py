@@ -108,8 +108,8 @@ class OutputFold:
         if kind == "execute_input":
             self._set_count(record.content)
         elif kind == "clear_output":
-            area = self._captured_by(record) or self._area
-            area.clear(bool(record.content.get("wait")))
+            if self.comms.captured_by(record) is None:
+                self._area.clear(bool(record.content.get("wait")))
         elif kind == "update_display_data":
             self._set_display(record.content)
         else:
@@ -125,17 +125,8 @@ class OutputFold:
             self._set_count(content)
             if self._count is not None and record.type == "execute_result":
                 output["execution_count"] = self._count
-        captured = self._captured_by(record)
-        if captured is not None:
-            captured.add(output)
-        else:
+        if self.comms.captured_by(record) is None:
             self._area.add(output, display_id)
-
-    def _captured_by(self, record: Record) -> OutputArea | None:
-        if not self.comms.captures:
-            return None
-        msg_id = record.json(1).get("msg_id")
-        return self.comms.capturing(msg_id) if isinstance(msg_id, str) else None
 
     def _set_display(self, content: dict[str, Any]) -> str | None:
         transient = content.get("transient")

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from comm import get_comm_manager
-from comm.base_comm import BaseComm
 
+from ..client.comms import CommFold, States
+from ..wire.compact import closed_comms
+from ..wire.records import Record
+from .capture import update
+from .control import widget_control
+from .execution import SHOWN, Execution
 from .messages import Message, load, new_message
+from .pacing import Item
 from .sink import KernelSink
+from .standins import StandIn, is_widget_target, plain_header
 
-__all__ = ["CommHub", "StandIn", "is_widget_target"]
+if TYPE_CHECKING:
+    from .follower import Follower
+
+__all__ = ["CommHub"]
 
 Submit = Callable[..., int]
 _REQUESTS = 1000
-_CONTROL = "jupyter.widget.control"
-
-
-def is_widget_target(target: object) -> bool:
-    """Whether comms to this target pass: only widgets' do, in either direction."""
-    return target in ("jupyter.widget", _CONTROL, "jupyter.widget.version")
-
-
-def plain_header(header: dict[str, Any]) -> dict[str, Any]:
-    """A front end's header as JSON, without the subshell, which is of the local kernel."""
-    return {
-        k: v.isoformat() if isinstance(v, datetime) else v
-        for k, v in header.items()
-        if k != "subshell_id"
-    }
-
-
-class StandIn(BaseComm):
-    """What the local comm manager finds under a remote comm's id; it passes things on.
-
-    Parameters
-    ----------
-    relay : callable
-        Takes ``(msg_type, msg)`` for each message of a front end.
-    """
-
-    def __init__(self, comm_id: str, target: str, relay: Callable[[str, Any], None]) -> None:
-        super().__init__(target_name=target, comm_id=comm_id, primary=False)
-        self._relay = relay
-
-    def handle_msg(self, msg: Any) -> None:
-        self._relay("comm_msg", msg)
-
-    def handle_close(self, msg: Any) -> None:
-        self._relay("comm_close", msg)
-
-    def publish_msg(self, *args: Any, **keys: Any) -> None:
-        """Nothing: what the remote says goes through iopub as it came."""
-
-    def close(self, *args: Any, **keys: Any) -> None:
-        """Nothing: only the remote closes its comm (collecting garbage does not)."""
+log = logging.getLogger(__name__)
 
 
 class CommHub:
@@ -70,30 +41,83 @@ class CommHub:
         The local kernel.
     submit : callable
         `ThreadedChannel.submit` of the remote kernel's channel.
+    cursor : int
+        The newest record when its channel began.
     """
 
-    def __init__(self, kernel: Any, submit: Submit) -> None:
+    def __init__(self, kernel: Any, submit: Submit, cursor: int = 0) -> None:
         self._kernel = kernel
         self._submit = submit
+        self._fold = CommFold(cursor)
+        self._fold_lock = threading.Lock()
         self.open: dict[str, StandIn] = {}
         self._merged: dict[str, int] = {}
         self._requests: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        # Front ends ask here for the state of all widgets; ipywidgets, where it is imported
-        # in the local kernel too, takes the place and answers for its own only.
-        get_comm_manager().targets.setdefault(_CONTROL, self.adopt)
+        widget_control.join(self, kernel.shell)
 
-    def admit(
-        self, message: Message, swap: tuple[bytes, bytes] | None = None, *, number: int
-    ) -> Message | None:
+    def note(self, record: Record) -> None:
+        """Keep the state of the comms, for a front end that comes later.
+
+        Raises
+        ------
+        WireError
+            If `record` is not what its type says.
+        """
+        with self._fold_lock:
+            self._fold.feed(record)
+
+    def states(self) -> States:
+        """All widgets as they are now. Safe from any thread."""
+        with self._fold_lock:
+            return self._fold.states()
+
+    def comm(
+        self, record: Record, execution: Execution | None, follower: Follower | None
+    ) -> list[Item]:
+        """Show a comm message in the cell that it is of, if it passes.
+
+        Parameters
+        ----------
+        execution : Execution, optional
+            The cell, if it ran here.
+        follower : Follower, optional
+            Who shows it again: some of it then comes from there.
+        """
+        message = self.admit(Message.of(record), number=record.last)
+        if message is None:
+            return []
+        held: list[Item] = []
+        if follower is not None:
+            message, execution = follower.beside(message), follower.execution
+        elif execution is not None:
+            held = execution.release_error()
+        if message is None:
+            return []
+        sink = None if execution is None else execution.comm_sink
+        parent = self.parent_of(record.parts[1]) or record.json(1)
+        return [*held, (sink or KernelSink(self._kernel, parent), message)]
+
+    def callback(self, record: Record) -> list[Item]:
+        """What a widget's callback shows, outside of any cell: under the front end's message."""
+        parent = self.parent_of(record.parts[1]) if record.type in SHOWN else None
+        return [] if parent is None else [(KernelSink(self._kernel, parent), Message.of(record))]
+
+    def stop_capture(self, record: Record) -> list[Item]:
+        """Outputs whose capture began before our cursor and ended in what was superseded."""
+        ended = closed_comms(record) if record.type == "superseded" else []
+        return self._under_nothing(update(c, {"msg_id": ""}) for c in ended if c in self.open)
+
+    def _under_nothing(self, messages: Iterable[Message]) -> list[Item]:
+        sink = KernelSink(self._kernel, {})
+        return [(sink, message) for message in messages]
+
+    def admit(self, message: Message, *, number: int) -> Message | None:
         """Take note of a comm message of the remote; None if it does not pass.
 
         Parameters
         ----------
         message : Message
             A `comm_open`, `comm_msg` or `comm_close`.
-        swap : (bytes, bytes), optional
-            A cell's msg_id and the one to put in its place: an `ipywidgets.Output`
-            catches by it, and an attached cell shows under another one.
         number : int
             Of the record: what the merged state of a reopened comm holds is left out.
         """
@@ -109,86 +133,55 @@ class CommHub:
             return None
         elif message.type == "comm_close":
             self._forget(comm_id)
-        if swap is not None and swap[0] in message.content:
-            return message.with_content(message.content.replace(*swap))
         return message
 
-    def toggles_capture(self, message: Message, msg_id: str) -> bool:
-        """Whether a comm message switches an `ipywidgets.Output` on for this cell, or off."""
-        if message.type != "comm_msg" or b"msg_id" not in message.content:
-            return False
-        data = message.parse().get("data")
-        state = data.get("state") if isinstance(data, dict) else None
-        return isinstance(state, dict) and state.get("msg_id") in (msg_id, "")
-
-    def stop_capture(self, comm_ids: Iterable[str]) -> list[Message]:
-        """Messages with which these Outputs stop to catch what is shown."""
-        update = {"method": "update", "state": {"msg_id": ""}, "buffer_paths": []}
-        session = self._kernel.session.session
-        return [
-            new_message("comm_msg", {"comm_id": c, "data": update}, session=session)
-            for c in comm_ids
-            if c in self.open
-        ]
-
-    def reopen(
-        self, comms: Iterable[tuple[str, str, dict[str, Any], Sequence[bytes]]], upto: int
-    ) -> None:
-        """Open stand-ins for comms of which the merged state is known, in their order.
+    def reopen(self, fold: CommFold) -> list[Item]:
+        """Open stand-ins for the comms of a log that was read; what tells front ends of them.
 
         Parameters
         ----------
-        comms : iterable of (comm_id, target_name, data, buffers)
-            What a `comm_open` of each would hold now.
-        upto : int
-            The newest record that is merged in them.
+        fold : CommFold
+            At least as far as the kernel's own channel has come.
         """
-        sink = KernelSink(self._kernel, {})
+        with self._fold_lock:
+            self._fold = fold
+            comms = list(fold.reopened())
+        opened = []
         for comm_id, target, data, buffers in comms:
             if comm_id in self.open or not is_widget_target(target):
                 continue
-            self._register(comm_id, target)
-            self._merged[comm_id] = upto
+            try:
+                self._register(comm_id, target)
+            except Exception:  # one odd comm costs no other one
+                log.warning("comm %r cannot be opened again", comm_id, exc_info=True)
+                continue
+            self._merged[comm_id] = fold.cursor
             content = {"comm_id": comm_id, "target_name": target, "data": data}
-            session = self._kernel.session.session
-            sink.emit(
-                new_message(
-                    "comm_open",
-                    content,
-                    session=session,
-                    metadata={"version": "2.1.0"},
-                    buffers=list(buffers),
-                )
-            )
+            version = {"version": "2.1.0"}
+            opened.append(new_message("comm_open", content, metadata=version, buffers=buffers))
+        return self._under_nothing(opened)
 
-    def close_all(self, *, tell: bool) -> None:
-        """Forget every stand-in; with `tell` the front ends hear that the comms ended."""
-        sink = KernelSink(self._kernel, {})
+    def close_all(self) -> list[Item]:
+        """Forget every stand-in; what tells the front ends that the comms ended."""
+        with self._fold_lock:
+            self._fold = CommFold(self._fold.cursor)
+        closed = []
         for comm_id in list(self.open):
             self._forget(comm_id)
-            if tell:
-                content = {"comm_id": comm_id, "data": {}}
-                sink.emit(new_message("comm_close", content, session=self._kernel.session.session))
+            content = {"comm_id": comm_id, "data": {}}
+            closed.append(new_message("comm_close", content))
+        return self._under_nothing(closed)
 
-    def close(self, *, tell: bool) -> None:
-        """Let go of the comms and of what front ends would open."""
-        self.close_all(tell=tell)
-        targets = get_comm_manager().targets
-        if targets.get(_CONTROL) == self.adopt:
-            del targets[_CONTROL]
+    def close(self) -> list[Item]:
+        """`close_all`, for good."""
+        widget_control.leave(self, self._kernel.shell)
+        return self.close_all()
 
     def parent_of(self, parent: bytes) -> dict[str, Any] | None:
         """The front end's header to whose comm message the remote answers, if it is ours."""
         if not self._requests:
             return None
         return self._requests.get(str(load(parent, "a parent header").get("msg_id")))
-
-    def adopt(self, comm: Any, msg: Any) -> None:
-        """Pass on a comm that a front end opened (`CommManager` calls this as a target)."""
-        comm._closed = True  # or its end as garbage would tell the front end that it is closed
-        content = msg["content"]
-        self._register(content["comm_id"], content["target_name"])
-        self.relay("comm_open", msg)
 
     def relay(self, kind: str, msg: Any) -> None:
         """Send a front end's comm message to the remote comm. Safe from any thread.

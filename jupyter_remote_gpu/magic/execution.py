@@ -15,6 +15,7 @@ from .events import Event, Events
 from .messages import Message, new_message
 from .pacing import Item, Sink
 from .raised import local_counts
+from .sink import KernelSink
 
 __all__ = ["SHOWN", "Event", "Execution"]
 
@@ -71,7 +72,7 @@ class Execution:
     ) -> None:
         self.id, self.msg_id, self.count = id, msg_id, count
         self.sink: Sink | None = None
-        self.comm_sink: Sink | None = None
+        self.comm_sink: KernelSink | None = None
         self.swap: tuple[bytes, bytes] | None = None
         self.events = Events()
         self.number: int | None = None
@@ -126,7 +127,9 @@ class Execution:
         if record.type == "execute_input":
             remote = record.content.get("execution_count")
             if isinstance(remote, int):
-                self._counts[remote] = self.count
+                # Attached, it is shown again: its lines are known by the count of then.
+                known = self._counts.get(remote) if self._catch_up else None
+                self._counts[remote] = self.count if known is None else known
             return []
         if record.type not in SHOWN:
             return []

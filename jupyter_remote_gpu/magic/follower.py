@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
 from ..client.aio import Channel
 from ..client.threaded import ThreadedChannel
 from ..errors import error_from_json
-from ..wire.compact import trim
+from ..wire.compact import closed_comms, trim
 from ..wire.records import Record
+from .capture import Capture
 from .delivery import COMMS, deliver, take_news
 from .execution import Execution
 from .kernels import RemoteKernel
@@ -26,9 +28,9 @@ log = logging.getLogger(__name__)
 class Follower:
     """A second reader of one execution, from its first line (attach).
 
-    While it reads, this execution's comms come from here and not from the kernel's own
-    channel, so that what belongs together (an `ipywidgets.Output` and what it catches)
-    comes in one row.
+    Comms come by the kernel's own channel, always. Here come what the cell showed, and the
+    toggles by which an `ipywidgets.Output` catches it, so that they stay in one row; and
+    nothing comes here before it has come there, since it may show a widget.
 
     Parameters
     ----------
@@ -41,7 +43,10 @@ class Follower:
         self._remote, self.execution = remote, execution
         self._last = last
         self._link: dict[str, Any] | None = None
-        self._handover = remote.seen
+        self._capture: Capture | None = None
+        if remote.hub is not None and execution.swap is not None:
+            old, new = execution.swap
+            self._capture = Capture(remote.hub.open, old.decode(), new.decode())
         self._seen = max(0, first - 1)
         # A client of its own, or it would supersede the kernel's own channel.
         channel = Channel(
@@ -59,6 +64,7 @@ class Follower:
 
     async def on_batch(self, records: list[Record]) -> None:
         """Show what belongs to the execution, leave out the rest."""
+        await self._remote.caught_up(records[-1].last)
         items: list[Item] = []
         execution, pacer = self.execution, self._remote.pacer
         for whole in records:
@@ -72,11 +78,14 @@ class Follower:
                 if record.channel == "keeper" and record.execution is None:
                     items += execution.missing(record)
                     take_news(record, execution)
+                    if self._capture and record is not whole and record.type == "superseded":
+                        items += self._under(self._capture.stop(closed_comms(record)))
                 if record.execution != execution.id:
                     continue
                 items += execution.missing(record)
                 if record.channel == "iopub" and record.type in COMMS:
-                    items += self._comm(record)
+                    items += execution.release_error()
+                    items += self._under(self._capture.replay(record) if self._capture else ())
                 elif record.channel == "iopub":
                     items += execution.take(record)
                 else:
@@ -103,18 +112,15 @@ class Follower:
             error = error_from_json(message.get("error"))
             self.execution.events.put(("rejected", message.get("number"), error))
 
-    def _comm(self, record: Record) -> list[Item]:
-        hub, execution = self._remote.hub, self.execution
-        sink = execution.comm_sink
-        if hub is None or sink is None:
-            return []
-        message = Message.of(record)
-        if record.first <= self._handover and not (
-            execution.swap is not None and hub.toggles_capture(message, execution.swap[0].decode())
-        ):
-            return []  # the front ends have it
-        admitted = hub.admit(message, execution.swap, number=record.last)
-        return [] if admitted is None else [*execution.release_error(), (sink, admitted)]
+    def _under(self, messages: Iterable[Message]) -> list[Item]:
+        sink = self.execution.comm_sink
+        return [] if sink is None else [(sink, message) for message in messages]
+
+    def beside(self, message: Message) -> Message | None:
+        """What of a comm message of the cell the kernel's own channel shows."""
+        if self._capture is None or self.execution.outcome is not None:
+            return message
+        return self._capture.beside(message)
 
     def _channel_ended(self, done: Future[None]) -> None:
         if not done.cancelled() and (error := done.exception()) is not None:
@@ -125,3 +131,6 @@ class Follower:
         if self._remote.followers.get(self.execution.id) is self:
             del self._remote.followers[self.execution.id]
         self.channel.close()
+        if self._capture is not None and self.execution.comm_sink is not None:
+            for message in self._capture.stop():  # a few: the cell was left in mid-replay
+                self.execution.comm_sink.emit(message)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
+from ..client.comms import CommFold
 from ..client.threaded import Face, ThreadedChannel
 from ..errors import RemoteGPUError, error_from_json
 from ..models import Outcome, PodState
-from ..wire.compact import closed_comms, trim
+from ..wire.compact import trim
 from ..wire.records import Record
 from .comms import CommHub
 from .delivery import COMMS, deliver, take_news
-from .execution import SHOWN, Execution
-from .messages import Message
+from .execution import Execution
 from .pacing import Item, Pacer
 from .raised import GONE
-from .sink import KernelSink, running_kernel
+from .sink import running_kernel
 
 if TYPE_CHECKING:
     from .follower import Follower
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 DOWN = frozenset((str(PodState.DISCONNECTED), str(PodState.FAILED), str(PodState.HOST_KEY)))
 """States of a pod in which nothing is waited for."""
 _KEPT = 200
+CLOSE_SECONDS = 10.0
+"""How long it may take to tell the front ends that widgets are gone (paced as all is)."""
 ACCEPT_SECONDS = 5.0
 """How long a cell that was just handed over is waited for before it can be attached to."""
 
@@ -82,6 +85,10 @@ class RemoteKernel:
         self.broken: BaseException | None = None
         self._tags: dict[str, Callable[[bool], None]] = {}
         self._tags_lock = threading.Lock()
+        self.turn = asyncio.Lock()
+        self._progress = asyncio.Event()
+        local = running_kernel(shell)
+        self.hub = None if local is None else CommHub(local, self._submit_comm, self.seen)
         self.channel: ThreadedChannel = face.open_channel(
             pod=self.pod,
             kernel=self.id,
@@ -91,8 +98,9 @@ class RemoteKernel:
             on_control=self.on_control,
         )
         self.channel.done.add_done_callback(self._channel_ended)
-        local = running_kernel(shell)
-        self.hub = CommHub(local, self.channel.submit) if local is not None else None
+
+    def _submit_comm(self, *args: Any, **keys: Any) -> int:
+        return self.channel.submit(*args, **keys)
 
     def add(self, execution: Execution) -> None:
         """Take up an execution; before it is submitted, so that nothing of it is missed."""
@@ -127,7 +135,27 @@ class RemoteKernel:
             follower.close()
         self.channel.close()
         if self.hub is not None:
-            self.hub.close(tell=tell)
+            closed = self.hub.close()
+            if tell and closed:
+                wait([self.face.submit(self.pacer.send(closed))], CLOSE_SECONDS)
+
+    async def caught_up(self, number: int) -> None:
+        """Wait until all up to record `number` is shown, for who shows a part of it again."""
+        while True:
+            progress = self._progress
+            async with self.turn:
+                if self.seen >= number or self.broken is not None:
+                    return
+            await progress.wait()
+
+    async def reopen(self, fold: CommFold) -> bool:
+        """Show the comms of a log that was read; False if it is behind what was shown."""
+        async with self.turn:
+            if fold.cursor < self.seen:
+                return False
+            if self.hub is not None:
+                await self.pacer.send(self.hub.reopen(fold))
+            return True
 
     def resume(self) -> None:
         """Follow the kernel again, from where its channel gave up."""
@@ -145,12 +173,21 @@ class RemoteKernel:
 
     async def on_batch(self, records: list[Record]) -> None:
         """Show what one read brought."""
+        async with self.turn:
+            await self._show(records)
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    async def _show(self, records: list[Record]) -> None:
         items: list[Item] = []
         for record in records:
             try:
                 if (rest := trim(record, self.seen)) is not None:
-                    items += self._closed(record, rest)
+                    if self.hub is not None and rest is not record:
+                        items += self.hub.stop_capture(rest)
                     await self._take(rest, items)
+                    if self.hub is not None:
+                        self.hub.note(rest)
             except Exception as e:  # one odd record costs no other one
                 log.warning("record %d of kernel %s", record.last, self.id, exc_info=True)
                 owner = self.executions.get(record.execution or "")
@@ -215,13 +252,13 @@ class RemoteKernel:
         if record.channel == "keeper" and isinstance(at := record.content.get("time"), float):
             self.ahead = min(self.ahead, time.time() - at)  # the least delayed tells best
         if record.channel == "iopub":
-            if record.type in COMMS:
-                if record.execution not in self.followers:
-                    items += self._comm(record, execution)
-            elif execution is not None:
+            if record.type not in COMMS and execution is not None:
                 items += execution.take(record)
-            else:
-                items += self._callback(record)
+            elif self.hub is not None and record.type in COMMS:
+                follower = self.followers.get(record.execution or "")
+                items += self.hub.comm(record, execution, follower)
+            elif self.hub is not None:
+                items += self.hub.callback(record)
         elif record.channel == "keeper" and record.execution is None:
             for each in self._waiting():
                 items += each.missing(record)
@@ -233,47 +270,14 @@ class RemoteKernel:
         elif execution is not None:
             await deliver(self.pacer, record, execution, items)
 
-    def _closed(self, record: Record, rest: Record) -> list[Item]:
-        """Outputs whose capture began before our cursor and ended in what was superseded."""
-        if rest is record or rest.type != "superseded" or self.hub is None:
-            return []
-        sink = KernelSink(running_kernel(self.shell), {})
-        return [(sink, message) for message in self.hub.stop_capture(closed_comms(rest))]
-
-    def _comm(self, record: Record, execution: Execution | None) -> list[Item]:
-        if self.hub is None:
-            return []
-        message = self.hub.admit(Message.of(record), number=record.last)
-        if message is None:
-            return []
-        if execution is not None:
-            held = execution.release_error()
-            sink = execution.comm_sink
-        else:
-            held, sink = [], None
-        return [*held, (sink or self._parent_sink(record), message)]
-
-    def _parent_sink(self, record: Record) -> KernelSink:
-        """Shows under the front end's own comm message, or as the remote had it."""
-        parent = self.hub.parent_of(record.parts[1]) if self.hub is not None else None
-        return KernelSink(running_kernel(self.shell), parent or record.json(1))
-
-    def _callback(self, record: Record) -> list[Item]:
-        """What a widget's callback prints, outside of any cell."""
-        if self.hub is None or record.type not in SHOWN:
-            return []
-        parent = self.hub.parent_of(record.parts[1])
-        if parent is None:
-            return []
-        return [(KernelSink(running_kernel(self.shell), parent), Message.of(record))]
-
     def _channel_ended(self, done: Future[None]) -> None:
         """The channel gave up by itself: whoever waits must hear of it."""
         if not done.cancelled() and (error := done.exception()) is not None:
             self.broken = error
+            self._progress.set()
             self._tell(("broken", error))
 
     def _end(self) -> None:
         self.over.set()
-        if self.hub is not None:
-            self.hub.close_all(tell=True)
+        if self.hub is not None and (closed := self.hub.close_all()):
+            self.face.submit(self.pacer.send(closed))

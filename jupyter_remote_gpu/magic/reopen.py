@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sys
 import threading
 import time
 import uuid
@@ -13,7 +14,6 @@ from typing import Any
 
 from ..client.aio import Channel
 from ..client.comms import CommFold
-from ..client.outputs import OutputFold
 from ..client.threaded import ThreadedChannel
 from ..wire.records import Record
 from .execution import Execution
@@ -43,7 +43,8 @@ class Reopening:
     def __init__(self, remote: RemoteKernel) -> None:
         self._remote = remote
         self._fold = CommFold()
-        self._cell: OutputFold | None = None
+        self._unread = 0
+        self._trouble = ""
         self._done = threading.Event()
         channel = Channel(
             pod=remote.pod,
@@ -60,35 +61,34 @@ class Reopening:
     def wait(self) -> None:
         """Wait until they are open, at most `REOPEN_SECONDS`; else it goes on behind."""
         self._done.wait(REOPEN_SECONDS)
+        if self._trouble:
+            print(f"[gpu] {self._trouble}", file=sys.stderr)
 
     async def _on_batch(self, records: list[Record]) -> None:
         for record in records:
-            self._fold.feed(record)
-            self._fill(record)
-        # Both readers run in one loop: what the kernel's own channel has not yet seen
-        # comes there later, and what is merged here is left out there.
-        if self._fold.cursor >= self._remote.seen and not self._done.is_set():
-            if self._remote.hub is not None:
-                self._remote.hub.reopen(self._fold.reopened(), self._fold.cursor)
-            self._done.set()
-            self._channel.close()
-
-    def _fill(self, record: Record) -> None:
-        """Put into each `ipywidgets.Output` what it captured."""
-        if not self._fold.captures or record.channel != "iopub" or record.execution is None:
+            try:
+                self._fold.feed(record)
+            except Exception:  # one odd record costs no other one
+                log.warning("record %d of kernel %s", record.last, self._remote.id, exc_info=True)
+                self._unread += 1
+                self._fold.cursor = max(self._fold.cursor, record.last)
+        if self._done.is_set() or not await self._remote.reopen(self._fold):
             return
-        if self._cell is None or self._cell.execution != record.execution:
-            cursor = record.first - 1
-            self._cell = OutputFold(record.execution, cursor=cursor, comms=self._fold)
-        self._cell.feed(record)
+        if self._unread:
+            self._trouble = (
+                f"{self._unread} messages of before cannot be read; widgets may lack something."
+            )
+        self._done.set()
+        self._channel.close()
 
     async def _on_control(self, message: dict[str, Any]) -> None:
         """The kernel's own channel hears the same."""
 
     def _ended(self, done: Future[None]) -> None:
-        self._done.set()
         if not done.cancelled() and (error := done.exception()) is not None:
-            log.warning("the widgets of before could not be opened again: %s", error)
+            self._trouble = f"The widgets of before could not be opened again: {error}"
+            log.warning("%s", self._trouble)
+        self._done.set()
 
 
 def clock(started: object) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from ..client.threaded import Face
 from ..errors import RemoteGPUError
 from . import place
-from .comms import plain_header
 from .execution import Execution
 from .follower import Follower
 from .handles import Handle
@@ -20,8 +19,10 @@ from .lookup import pod_meant
 from .opening import open_kernel
 from .pacing import Pacer
 from .raised import ENDED, GONE
+from .reopen import Reopening
 from .runner import Runner, refuse_if_down
 from .sink import KernelSink, choose_sink, running_kernel
+from .standins import plain_header
 
 __all__ = ["Session"]
 
@@ -128,7 +129,10 @@ class Session:
         known = self.pods(now=True).get(found["pod"], {}).get("kernels") or []
         last = next((k.get("last") for k in known if k.get("id") == id), None)
         opened = {**found, "last": found["execution"]["last"] if last is None else last}
-        return self.reader(opened)
+        remote = self.reader(opened)
+        if remote.hub is not None and remote.seen > 0:
+            Reopening(remote).wait()
+        return remote
 
     def reader(self, opened: dict[str, Any]) -> RemoteKernel:
         """A kernel that is not opened for this notebook's cells; `release` it."""

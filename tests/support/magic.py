@@ -6,11 +6,12 @@ import asyncio
 import json
 import queue
 import uuid
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+from IPython.core.events import EventManager, available_events
 from jupyter_client.session import Session as JupyterSession
 
 from jupyter_remote_gpu.magic.execution import Execution
@@ -73,6 +74,8 @@ class FakeKernel:
         self.iopub_thread = SimpleNamespace(send_multipart=self.sent.append)
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.prompts: list[tuple[str, bool]] = []
+        self.shell = SimpleNamespace()
+        self.shell.events = EventManager(self.shell, available_events)
         self.control: dict[str, Any] = {}
         self._shutdown_message: dict[str, Any] | None = None
 
@@ -161,6 +164,11 @@ class FakeFace:
         except Exception as e:  # noqa: BLE001 - raised where it is waited for
             answer.set_exception(e)
         return answer
+
+    def submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Runs it to its end, in a loop of its own."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, work)
 
     def latest_snapshot(self) -> dict[str, Any] | None:
         return {"revision": 1, "pods": self.pods}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 from comm import get_comm_manager
-from comm.base_comm import BaseComm
 
-from tests.support.magic import LOCAL_MSG_ID, Setup
+from jupyter_remote_gpu.client.comms import CommFold
+from jupyter_remote_gpu.magic import pacing
+from jupyter_remote_gpu.magic.pacing import Pacer
+from tests.support.magic import Setup
 
 E, ID = "e" * 32, "d" * 32
 
@@ -21,8 +24,9 @@ def setup() -> Iterator[Setup]:
     setup = Setup()
     yield setup
     assert setup.remote.hub is not None
-    setup.remote.hub.close_all(tell=False)
+    setup.remote.close()
     assert get_comm_manager().comms == {}
+    assert get_comm_manager().targets == {}
 
 
 def shown(setup: Setup) -> list[dict[str, Any]]:
@@ -119,49 +123,71 @@ def test_a_comm_lives_on_after_its_cell_and_ends_with_its_kernel(setup: Setup) -
     assert get_comm_manager().comms == {}
 
 
-def test_an_attached_cell_catches_under_its_own_msg_id(setup: Setup) -> None:
-    hub = setup.remote.hub
-    assert hub is not None
-    setup.feed(comm_open(setup))
-    from jupyter_remote_gpu.magic.messages import Message
-
-    message = Message.of(comm_msg(setup, {"msg_id": "old-1"}))
-    assert hub.toggles_capture(message, "old-1")
-    assert not hub.toggles_capture(Message.of(comm_msg(setup, {"msg_id": "other"})), "old-1")
-    assert not hub.toggles_capture(Message.of(comm_msg(setup, {"value": 1})), "old-1")
-    swapped = hub.admit(message, (b"old-1", LOCAL_MSG_ID.encode()), number=99)
-    assert swapped is not None
-    assert swapped.parse()["data"]["state"] == {"msg_id": LOCAL_MSG_ID}
+def reading(records: list[Any]) -> CommFold:
+    fold = CommFold()
+    for record in records:
+        fold.feed(record)
+    return fold
 
 
 def test_reopened_comms_are_announced_and_their_past_is_left_out(setup: Setup) -> None:
-    hub = setup.remote.hub
-    assert hub is not None
-    data = {"state": {"value": 5}, "buffer_paths": []}
-    setup.log.last = 18
-    hub.reopen([(ID, "jupyter.widget", data, [b"x"]), ("c" * 32, "evil", data, [])], 20)
-    setup.feed(comm_msg(setup, {"value": 1}), comm_msg(setup, {"value": 2}))
-    setup.feed(comm_msg(setup, {"value": 6}))
+    read = [
+        comm_open(setup, value=1),
+        comm_open(setup, "c" * 32, "evil"),
+        comm_open(setup, "é", value=1),  # no comm is called so; it costs no other one
+        comm_open(setup, "b" * 32, value=2),
+    ]
+    live = [comm_msg(setup, {"value": 5}), comm_msg(setup, {"value": 6})]
+    setup.remote.seen = 4
+    assert not asyncio.run(setup.remote.reopen(reading(read[:3])))
+    assert shown(setup) == []
+    assert asyncio.run(setup.remote.reopen(reading([*read, live[0]])))
+    setup.feed(*live)
     said = [(m["msg_type"], m["content"]["data"]["state"]) for m in shown(setup)]
-    assert said == [("comm_open", {"value": 5}), ("comm_msg", {"value": 6})]
-    assert list(get_comm_manager().comms) == [ID]
+    assert said == [
+        ("comm_open", {"value": 5}),
+        ("comm_open", {"value": 2}),
+        ("comm_msg", {"value": 6}),
+    ]
+    assert set(get_comm_manager().comms) == {ID, "b" * 32}
 
 
-def test_a_comm_that_a_front_end_opened_is_handed_to_the_remote(setup: Setup) -> None:
-    class Local(BaseComm):
-        published: list[Any] = []  # noqa: RUF012
+@pytest.mark.parametrize("end", ["reopen", "died", "close"])
+def test_many_widgets_are_paced(setup: Setup, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """250 bars are 2,000 comms; the local kernel's iopub holds 1,000 messages."""
+    slept: list[float] = []
 
-        def publish_msg(self, *args: Any, **keys: Any) -> None:
-            self.published.append(args)
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
 
-    hub = setup.remote.hub
-    assert hub is not None
-    content = {"comm_id": ID, "target_name": "jupyter.widget.control", "data": {}}
-    comm = Local(comm_id=ID, target_name="jupyter.widget.control", primary=False)
-    hub.adopt(comm, {"header": {"msg_id": "f3"}, "content": content, "buffers": []})
-    del comm
-    gc.collect()
-    assert Local.published == []
-    assert setup.face.channel.submitted[0]["type"] == "comm_open"
-    setup.feed(comm_msg(setup, {}, execution=None))  # type: ignore[arg-type]
-    assert shown(setup)[-1]["content"]["comm_id"] == ID
+    monkeypatch.setattr(pacing.asyncio, "sleep", sleep)
+    opened = [comm_open(setup, f"{i:032x}", value=i) for i in range(2000)]
+    if end != "reopen":
+        setup.feed(*opened)
+        setup.remote.pacer = Pacer()
+        slept.clear()
+    if end == "reopen":
+        assert asyncio.run(setup.remote.reopen(reading(opened)))
+    elif end == "died":
+        setup.feed(setup.log.keeper("died", code=None, signal="SIGKILL", asked=False, stderr=""))
+    else:
+        setup.remote.close(tell=True)
+    kind = "comm_open" if end == "reopen" else "comm_close"
+    assert sum(m["msg_type"] == kind for m in shown(setup)) == 2000
+    assert len(slept) > 1000
+
+
+def test_what_a_widget_refers_to_is_opened_before_it(setup: Setup) -> None:
+    box, inner, button, style = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+    fold = reading(
+        [
+            comm_open(setup, box, children=[]),
+            comm_open(setup, inner, style="IPY_MODEL_" + style, back="IPY_MODEL_" + box),
+            comm_open(setup, style),
+            comm_open(setup, button),
+            comm_msg(
+                setup, {"children": ["IPY_MODEL_" + button, {"x": ["IPY_MODEL_" + inner]}]}, box
+            ),
+        ]
+    )
+    assert [comm_id for comm_id, *_ in fold.reopened()] == [button, style, inner, box]
