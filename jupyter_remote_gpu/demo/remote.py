@@ -11,8 +11,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..client.paths import check_socket_folder, socket_path
-from ..errors import BadInput, Conflict, NotFound, RemoteGPUError, error_from_json, error_to_json
+from ..client.paths import check_socket_folder, data_folder, socket_path
+from ..errors import (
+    BadInput,
+    Conflict,
+    DaemonError,
+    NotFound,
+    RemoteGPUError,
+    error_from_json,
+    error_to_json,
+)
+from ..files import dump, read
 from .relay import Relay, check_seconds
 
 __all__ = ["RemoteControl", "cut", "running_demos"]
@@ -22,8 +31,17 @@ _LINE = 4096
 
 
 def demo_socket(*, make: bool = False) -> Path:
-    """The demo's socket, beside the daemon's and as long."""
+    """Where this data folder's demo has its socket, beside the daemon's."""
+    if not make:
+        # A terminal whose XDG_RUNTIME_DIR differs from the demo's finds it by this.
+        recorded = read(_record()).get("socket")
+        if isinstance(recorded, str) and os.path.lexists(recorded):
+            return Path(recorded)
     return socket_path(make=make).with_suffix(".demo")
+
+
+def _record() -> Path:
+    return data_folder() / "demo" / "socket.json"
 
 
 def running_demos() -> list[Path]:
@@ -33,8 +51,19 @@ def running_demos() -> list[Path]:
     """
     own = demo_socket()
     check_socket_folder(own.parent, make=False)
-    others = [p for p in sorted(own.parent.glob("*.demo")) if p != own]
+    name = f"jrg-{os.getuid()}"
+    usual = [Path("/run/user", str(os.getuid()), name), Path("/tmp", name)]
+    folders = dict.fromkeys([own.parent, socket_path().parent, *filter(_is_ours, usual)])
+    others = [p for folder in folders for p in sorted(folder.glob("*.demo")) if p != own]
     return [p for p in (own, *others) if _answers(p)]
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        check_socket_folder(folder, make=False)
+    except DaemonError:
+        return False
+    return True
 
 
 def cut(seconds: float) -> dict[str, Any]:
@@ -87,6 +116,7 @@ class RemoteControl:
         s.bind(str(self._path))
         os.chmod(self._path, 0o600)  # its folder is 0700: nobody was let in before
         self._server = await asyncio.start_unix_server(self._serve, sock=s, limit=_LINE)
+        dump(_record(), {"socket": str(self._path)})
 
     async def close(self) -> None:
         """Stop listening and take the socket away."""
@@ -94,6 +124,7 @@ class RemoteControl:
             self._server.close()
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
+            _record().unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

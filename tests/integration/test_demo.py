@@ -136,6 +136,17 @@ def test_a_second_one_says_that_the_first_runs(demo: DemoRun, pod_python: str) -
     assert client(demo, "ssh", "PLACE", "echo still here") == "still here\n"
 
 
+@pytest.mark.parametrize("runtime", [None, "another"])
+def test_a_cut_finds_the_demo_from_any_terminal(
+    demo: DemoRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str | None
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    if runtime is not None:
+        (tmp_path / runtime).mkdir(mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / runtime))
+    assert "away until" in cli("demo", "--cut", "0.1").out
+
+
 @pytest.mark.parametrize("seconds", ["-1", "0", "soon", "nan", "1e9", ""])
 def test_a_cut_has_a_length(demo: DemoRun, seconds: str) -> None:
     assert "seconds is not possible" in refused("demo", f"--cut={seconds}", status=2)
