@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -58,6 +59,10 @@ class Conversation:
         The executions that wait and the one that runs.
     input : int or None
         Record number of the `input_request` that has no answer yet.
+    ready : bool
+        The kernel has answered, and what it says arrives.
+    trouble : str or None
+        What is not safe with this kernel, in a sentence for the user.
     over : bool
         The kernel is gone.
     """
@@ -68,7 +73,9 @@ class Conversation:
         self.retention = retention
         self._zmq = KernelSockets(kernel)
         self.queue = Queue()
-        self._ready = False
+        self.ready = self._subscribed = False
+        self.trouble: str | None = None
+        self._implementation: str | None = None
         # ipykernel 7 welcomes a subscription; others show on iopub that they answer a
         # request, but only once the subscription has reached them: asked until they do.
         self._probes = {self._zmq.send_new("shell", "kernel_info_request", {})}
@@ -90,16 +97,22 @@ class Conversation:
 
     # -- the beginning: requests are held until our subscription is known to be in place
 
-    def _became_ready(self) -> None:
-        if not self._ready:
-            self._ready = True
-            if self._kernel.is_ipykernel:
-                content = {"code": _PRELUDE, "silent": True, "store_history": False}
-                self._probes.add(self._zmq.send_new("shell", "execute_request", content))
-            for channel, parts in self._held:
-                self._zmq.send(channel, parts)
-            self._held.clear()
-            self.hand_over()
+    def _begin(self) -> None:
+        if self.ready or not self._subscribed or self._implementation is None:
+            return
+        self.ready = True
+        if self._implementation == "ipython":
+            content = {"code": _PRELUDE, "silent": True, "store_history": False}
+            self._probes.add(self._zmq.send_new("shell", "execute_request", content))
+        else:
+            print(
+                f"no ipykernel ({self._implementation}): its output queue may be bounded",
+                file=sys.stderr,
+            )
+        for channel, parts in self._held:
+            self._zmq.send(channel, parts)
+        self._held.clear()
+        self.hand_over()
 
     # -- from the kernel
 
@@ -114,19 +127,30 @@ class Conversation:
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # not a Jupyter message; nobody could show it
             if kind == "iopub_welcome":
-                if json.loads(parts[3]).get("subscription", "").encode() == self._zmq.topic:
-                    self._became_ready()
+                if str(_content(parts).get("subscription")).encode() == self._zmq.topic:
+                    self._subscribed = True
+                    self._begin()
             elif asked_by in self._probes:
-                self._on_probe(channel)
+                self._on_probe(channel, kind, _content(parts))
             else:
                 self._record(channel, kind, asked_by, parent, parts)
         return spoke
 
-    def _on_probe(self, channel: str) -> None:
+    def _on_probe(self, channel: str, kind: str, content: dict[str, Any]) -> None:
         if channel == "iopub":
-            self._became_ready()
-        elif not self._ready:
-            self._probes.add(self._zmq.send_new("shell", "kernel_info_request", {}))
+            self._subscribed = True
+        elif kind == "kernel_info_reply":
+            self._implementation = str(content.get("implementation"))
+            if not self._subscribed:
+                self._probes.add(self._zmq.send_new("shell", "kernel_info_request", {}))
+        elif kind == "execute_reply" and content.get("status") != "ok":
+            self.trouble = (
+                "This kernel keeps only 1000 messages that wait to be sent, and does not let it "
+                f"be changed ({content.get('ename')}: {content.get('evalue')}): while its pod is "
+                "very busy, lines of its output can be lost."
+            )
+            print(self.trouble, file=sys.stderr)
+        self._begin()
 
     def _record(
         self, channel: str, kind: str, asked_by: object, parent: Any, parts: list[bytes]
@@ -146,7 +170,7 @@ class Conversation:
         if current is None or owner != current.id or asked_by != current.msg_id:
             return
         if channel == "iopub" and kind == "status":
-            state = json.loads(parts[3]).get("execution_state")
+            state = _content(parts).get("execution_state")
             if state == "busy" and not current.running:
                 current.running = True
                 self.journal.note("running", {"execution": current.id}, execution=current.id)
@@ -158,7 +182,7 @@ class Conversation:
         elif kind == "execute_input":
             current.begun_at = time.monotonic()
         elif kind == "execute_reply":
-            current.reply, current.reply_record = json.loads(parts[3]), number
+            current.reply, current.reply_record = _content(parts), number
         if current.complete:
             self._end(current)
 
@@ -235,14 +259,14 @@ class Conversation:
 
     def send(self, channel: str, parts: list[bytes]) -> None:
         """Hand a message over, or hold it until the kernel is ready."""
-        if self._ready:
+        if self.ready:
             self._zmq.send(channel, parts)
         else:
             self._held.append((channel, parts))
 
     def hand_over(self) -> None:
         """Give the kernel the next execution, if it has none."""
-        if self._ready and (following := self.queue.next()) is not None:
+        if self.ready and (following := self.queue.next()) is not None:
             self._zmq.send("shell", following.parts)
             following.parts = []
 
@@ -255,3 +279,11 @@ class Conversation:
     def shutdown(self) -> None:
         """Ask the kernel to end."""
         self._zmq.send_new("control", "shutdown_request", {"restart": False})
+
+
+def _content(parts: list[bytes]) -> dict[str, Any]:
+    try:
+        value = json.loads(parts[3])
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -85,8 +85,8 @@ class Intake:
             note["answers"] = answers  # never the value: it may be a password
             self._talk.input = None
         number = self._journal.note("request", note, execution=execution, client=client)
-        self._requests.take(client, record.first, number, execution)
         self._journal.flush()
+        self._requests.take(client, record.first, number, execution)
         self._ack(peer, client, record.first, number, execution, duplicate=False)
         if execution is not None:
             content["stop_on_error"] = False  # the local kernel does the aborting

@@ -39,6 +39,9 @@ STOP_SECONDS = 5.0
 GROUP_SECONDS = 2.0
 """Patience with what a kernel that has ended leaves in its process group."""
 
+READY_SECONDS = 60.0
+"""A kernel that has not answered for so long is spoken of."""
+
 IDLE_SECONDS = 24 * 3600.0
 """A kernel without work and without a face for so long is ended."""
 
@@ -74,12 +77,15 @@ class Keeper:
         self._idled = False
         self._wanted_at = time.monotonic()
         self._trouble: str | None = None
+        self._silence: str | None = None
+        self._ready_seconds = float(limits.get("ready_seconds") or READY_SECONDS)
 
     # -- life
 
     def start(self) -> None:
         """Start the kernel and say so in the journal and in ``kernel.json``."""
         self.kernel.start()
+        self._began = time.monotonic()
         self.talk = Conversation(self.kernel, self.journal, self.retention)
         self.intake = Intake(self.talk)
         info = {
@@ -163,6 +169,8 @@ class Keeper:
             waits.append(self._stop_at[0][0] - now)
         elif not self._asked:
             waits.append(self._wanted_at + self._idle_seconds - now)
+        if not self.talk.ready and self._silence is None:
+            waits.append(self._began + self._ready_seconds - now)
         if self.journal.log.trouble:
             waits.append(1.0)
         if (resumes := self.audience.resumes_at) is not None:
@@ -193,7 +201,7 @@ class Keeper:
             self.kernel.signal(self._stop_at.pop(0)[1])
         if self.journal.log.trouble:
             self.journal.log.retry()
-        if (trouble := self.journal.trouble) != self._trouble:
+        if (trouble := self._trouble_now(now)) != self._trouble:
             self._trouble = trouble
             self.audience.tell({"type": "trouble", "where": "pod", "message": trouble})
         if self.talk.over:
@@ -204,10 +212,23 @@ class Keeper:
             self._idled = True
             self._stop()
 
+    def _trouble_now(self, now: float) -> str | None:
+        if self.talk.ready or self.talk.over:
+            self._silence = None
+        elif self._silence is None and now - self._began >= self._ready_seconds:
+            words = self.kernel.stderr_tail().strip()[-1000:]
+            self._silence = (
+                f"The kernel on the pod has not answered for {self._ready_seconds:.0f} s; its "
+                f"last words: {words or 'none'}"
+            )
+        told = (self.journal.trouble, self.talk.trouble, self._silence)
+        return " ".join(t for t in told if t) or None
+
     # -- what peers ask
 
     def greeting(self) -> dict[str, Any]:
-        return {"alive": self.kernel.poll() is None, "started": self.info["started"]}
+        alive = self.kernel.poll() is None
+        return {"alive": alive, "started": self.info["started"], "trouble": self._trouble}
 
     def opened(self, peer: Peer) -> None:
         self.audience.supersede(peer)

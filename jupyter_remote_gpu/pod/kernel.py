@@ -87,10 +87,6 @@ class KernelProcess:
             Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(score))
 
     @property
-    def is_ipykernel(self) -> bool:
-        return "ipykernel_launcher" in self._argv or "ipykernel" in self._argv
-
-    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
