@@ -80,3 +80,19 @@ def test_what_a_callback_put_into_an_output_is_there_after_a_restart(bench: Benc
     order = [c["comm_id"] for c in opened]
     [box] = [c for c in opened if c["data"]["state"].get("_model_name") == "VBoxModel"]
     assert max(order.index(button), order.index(out)) < order.index(box["comm_id"])
+
+
+def test_a_page_that_is_loaded_again_gets_local_and_remote_widgets(bench: Bench) -> None:
+    bench.gpu("import ipywidgets; remote = ipywidgets.IntSlider(value=3)")
+    bench.gpu("remote.value = 8")
+    made = bench.kernel.run("import ipywidgets; local = ipywidgets.IntSlider(value=4)")
+    assert made.reply["status"] == "ok"
+    bench.kernel.others.clear()
+    session, shell = bench.kernel.client.session, bench.kernel.client.shell_channel
+    target = {"comm_id": "c" * 32, "target_name": "jupyter.widget.control", "data": {}}
+    shell.send(session.msg("comm_open", target, metadata={"version": "1.0.0"}))
+    bench.kernel.send_comm(target["comm_id"], {"method": "request_states"})
+    answer = bench.kernel.message(lambda m: m["content"].get("comm_id") == target["comm_id"])
+    assert answer["content"]["data"]["method"] == "update_states"
+    states = [model["state"] for model in answer["content"]["data"]["states"].values()]
+    assert {4, 8} <= {s["value"] for s in states if s["_model_name"] == "IntSliderModel"}
