@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_remote_gpu.daemon import outbox as outbox_module
 from jupyter_remote_gpu.daemon.bindings import Bindings
+from jupyter_remote_gpu.daemon.executions import RECENT, Executions
 from jupyter_remote_gpu.daemon.opening import working_name
 from jupyter_remote_gpu.daemon.outbox import Outbox, check_request
 from jupyter_remote_gpu.daemon.snapshot import LATER, NOW, Snapshots
@@ -134,6 +135,22 @@ def test_requests_that_a_keeper_would_not_take(bad: Record) -> None:
 def test_a_good_request_is_taken() -> None:
     check_request(request(1), CLIENT)
     check_request(request(1, type="comm_msg", execution=None), CLIENT)
+
+
+# -- executions
+
+
+def test_an_execution_that_runs_ends_where_the_log_does_however_old_it_is() -> None:
+    folded = Executions()
+    for n in range(RECENT + 10):
+        info = ExecutionInfo(f"{n:032x}", CLIENT, n + 1, n + 1, "x", started=1.0)
+        folded.all[info.id] = info
+    oldest = folded.open[f"{0:032x}"] = folded.all[f"{0:032x}"]
+    folded.last = 999
+    assert folded.info(oldest.id).last == 999
+    assert folded.info(f"{1:032x}").last == 2
+    assert [e.first for e in folded.recent(3)] == [RECENT + 8, RECENT + 9, RECENT + 10]
+    assert oldest.last == 1  # what is shown is not what is kept
 
 
 # -- the snapshot
