@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_remote_gpu.daemon import housekeeping, settings
@@ -195,6 +196,56 @@ def test_what_a_killed_daemon_left_is_compacted_by_the_next(tmp_path: Path) -> N
         assert again.retention.next() is None
         assert again.closed_bytes == 0
         again.close()
+
+    asyncio.run(work())
+
+
+def test_a_child_that_fails_is_tried_again_and_holds_no_other_mirror_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.daemon.housekeeping.PAUSE_SECONDS", 0.05)
+    bound = 1 << 17
+
+    async def work() -> None:
+        mirrors = [Mirror(tmp_path / (name * 32), bound) for name in "ab"]
+        for mirror in mirrors:
+            Journal(mirror).cell(1500)
+        sick, well = mirrors
+        log = sick.folder / "log"
+        # No new file can be made in the first one's folder.
+        log.rename(sick.folder / "away")
+        log.symlink_to("/proc")
+        house = Housekeeping(lambda: mirrors)
+        house.wake()
+        await until(lambda: well.closed_bytes == 0, "the other mirror waits")
+        await until(lambda: caplog.text.count("was not rewritten") > 2, "it is not tried again")
+        assert well.log.size < bound < sick.log.size
+        log.unlink()
+        (sick.folder / "away").rename(log)
+        await until(lambda: sick.closed_bytes == 0, "housekeeping does not go on")
+        assert sick.log.size < bound
+        await house.close()
+        for mirror in mirrors:
+            mirror.close()
+
+    asyncio.run(work())
+
+
+def test_a_daemon_that_ends_leaves_no_child(tmp_path: Path) -> None:
+    async def work() -> None:
+        mirror = Mirror(tmp_path / ("a" * 32), 1 << 21)
+        journal = Journal(mirror)
+        journal.cell(2000)
+        house = Housekeeping(lambda: [mirror])
+        house.wake()
+        children = psutil.Process().children
+        await until(lambda: bool(children()), "no child was started")
+        await house.close()
+        assert not children()
+        found = records(mirror)
+        assert text_of(found, next(iter(journal.texts))) == next(iter(journal.texts.values()))
+        mirror.close()
+        assert not list(tmp_path.rglob("*.new"))
 
     asyncio.run(work())
 
