@@ -58,9 +58,12 @@ def socket_folder(kernel: str) -> Path:
     The kernel's own folder if its path allows, else one below ``/tmp``.
     """
     own = kernel_folder(kernel)
-    if len(str(own / "kernel-99")) <= _SOCKET_LIMIT:
+    if _fits(own):
         return own
-    base = Path(tempfile.gettempdir()) / f"jrg-{os.getuid()}"
+    short = f"jrg-{os.getuid()}"
+    base = Path(tempfile.gettempdir()) / short
+    if not _fits(base / kernel[:16]):
+        base = Path("/tmp") / short
     base.mkdir(mode=0o700, exist_ok=True)
     info = base.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
@@ -68,6 +71,10 @@ def socket_folder(kernel: str) -> Path:
     folder = base / kernel[:16]
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / "keeper.sock")) <= _SOCKET_LIMIT
 
 
 def remove_sockets(folder: Path, sockets: Path) -> None:

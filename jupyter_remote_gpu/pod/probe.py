@@ -17,6 +17,8 @@ from . import paths
 
 _CHECK_SECONDS = 30.0
 _LOW_DISK = 1 << 30
+OLDEST = (3, 10)
+"""The oldest Python in which a keeper runs."""
 
 # Runs in the Python that is asked about, with its site-packages.
 _SCRIPT = """
@@ -55,7 +57,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``python``, ``version``, ``hostname``, ``state``, ``free`` (bytes), ``warnings``,
-        ``kernelspecs`` (each ready to be given to `start`).
+        ``kernelspecs``: a list of the one that is ready to be given to `start`.
 
     Raises
     ------
@@ -68,8 +70,16 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     if not found.get("ipykernel") or not found.get("zmq"):
         raise PodError(
             f"{python} on the pod has no working ipykernel ({found.get('error')}). On the pod, "
-            f"run:  {python} -m pip install ipykernel",
+            f"run:  {python} -m pip install ipykernel  (where pip says that this environment is "
+            "externally managed, give the Python of a virtual environment that has ipykernel with "
+            "--python PATH).",
             code="no-ipykernel",
+        )
+    if _version(found) < OLDEST:
+        raise PodError(
+            f"{python} on the pod is Python {found['version']}; it must be 3.10 or newer: give "
+            "another one with --python PATH.",
+            code="no-python",
         )
     host = socket.gethostname()
     own = {
@@ -81,7 +91,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
         "python": python,
         "ipykernel": found["ipykernel"],
     }
-    kernelspecs = [own] if named else _with_keeper(found, own)
+    usable = None if named else _usable(found)
     state = paths.state_folder()
     free = shutil.disk_usage(state).free
     return {
@@ -91,7 +101,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
         "platform": platform.platform(),
         "state": str(state),
         "free": free,
-        "kernelspecs": kernelspecs,
+        "kernelspecs": [usable or own],
         "warnings": _warnings(state, free),
     }
 
@@ -122,15 +132,14 @@ def _ask(python: str, kernelspecs: bool) -> dict[str, Any]:
     raise PodError(f"{python} on the pod does not run Python code: {words}", code="no-python")
 
 
-def _with_keeper(found: dict[str, Any], own: dict[str, Any]) -> list[dict[str, Any]]:
-    """The host's kernelspecs, each with the Python in which its keeper will run.
+def _usable(found: dict[str, Any]) -> dict[str, Any] | None:
+    """The host's first kernelspec of a Python that can run, with its keeper's Python.
 
-    A kernelspec whose own Python has no pyzmq gets a keeper in the Python that was asked.
+    A Python too old for a keeper gets one in the Python that was asked.
     """
-    specs = []
     for spec in found["specs"]:
         argv = [str(a) for a in spec["argv"]]
-        if not argv:
+        if not argv or str(spec["language"]).lower() not in ("", "python"):
             continue
         program = argv[0]
         if program in ("python", "python3"):
@@ -140,14 +149,23 @@ def _with_keeper(found: dict[str, Any], own: dict[str, Any]) -> list[dict[str, A
         argv[0] = program
         spec = {**spec, "argv": argv, "python": found["python"], "ipykernel": found["ipykernel"]}
         if program != found["python"] and "ipykernel_launcher" in argv:
-            other = _ask(program, kernelspecs=False)
-            spec["ipykernel"] = other.get("ipykernel")
-            if other.get("zmq") and other.get("ipykernel"):
-                spec["python"] = program
-            else:
+            try:
+                other = _ask(program, kernelspecs=False)
+            except PodError:
+                continue  # left behind by an environment that was removed
+            if not other.get("ipykernel") or not other.get("zmq"):
                 continue
-        specs.append(spec)
-    return specs or [own]
+            spec["ipykernel"] = other["ipykernel"]
+            if _version(other) >= OLDEST:
+                spec["python"] = program
+        elif shutil.which(program) is None:
+            continue
+        return spec
+    return None
+
+
+def _version(found: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(n) for n in str(found["version"]).split("."))
 
 
 def _warnings(state: Path, free: int) -> list[str]:
