@@ -31,6 +31,10 @@ class Stderr:
             while data := await process.stderr.read(4096):
                 self.text = (self.text + data.decode("utf-8", "replace"))[-_STDERR_TAIL:]
 
+    async def ended(self) -> None:
+        """Wait until the command has closed it."""
+        await asyncio.wait([self._task])
+
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
@@ -92,11 +96,6 @@ class Bridge:
             await self._process.stdin.drain()
         except (asyncssh.Error, OSError) as e:
             raise TransportError("The link to the pod was lost.") from e
-
-    @property
-    def stderr(self) -> str:
-        """The end of what the command has written to its standard error."""
-        return self._stderr.text
 
     async def close(self) -> None:
         """End the channel; its command sees the end of its input."""

@@ -4,134 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncssh
 
 from ..errors import RemoteGPUError, TransportError
-from .bootstrap import command_line, converse, new_nonce
-from .channel import Bridge, Process, Stderr
-from .pulse import Pulse, lost, no_session
+from . import shell
+from .channel import Bridge
+from .connection import Connection, FullError
+from .pulse import lost, no_session
 
-__all__ = ["CHANNELS_PER_CONNECTION", "Bridge", "Pool"]
-
-CHANNELS_PER_CONNECTION = 8
-"""OpenSSH allows ten sessions; one is the pulse, one is left for what comes in between."""
+__all__ = ["Bridge", "Pool"]
 
 MOST_CONNECTIONS = 16
-_CLOSE_SECONDS = 2.0
+EMPTY_SECONDS = 60.0
+"""A further connection without channels is closed after so long."""
 
+T = TypeVar("T")
 Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
-
-
-class _FullError(Exception):
-    """The server takes no further channel on this connection."""
-
-
-class Connection:
-    """One ssh connection with its pulse.
-
-    Attributes
-    ----------
-    channels, room : int
-        Channels in use or about to be, and how many there can be.
-    carried : bool
-        Whether a channel was ever opened on it.
-    """
-
-    def __init__(
-        self, ssh: asyncssh.SSHClientConnection, on_lost: Callable[[RemoteGPUError], None]
-    ) -> None:
-        self.ssh = ssh
-        self.channels = 0
-        self.room = CHANNELS_PER_CONNECTION
-        self.carried = False
-        self.lost = False
-        self._on_lost = on_lost
-        self.pulse = Pulse(ssh, self._end)
-        self._tasks = [
-            asyncio.create_task(self._watch()),
-            asyncio.create_task(self.pulse.run()),
-        ]
-
-    async def _watch(self) -> None:
-        await self.ssh.wait_closed()
-        self._end(TransportError("The connection to the pod was closed."))
-
-    def _end(self, error: RemoteGPUError) -> None:
-        if not self.lost:
-            self.lost = True
-            # Readers of every channel see the end now, not when TCP gives up.
-            self.ssh.abort()
-            self._on_lost(error)
-
-    def leave(self) -> None:
-        """A channel that was counted has ended."""
-        self.channels -= 1
-
-    async def execute(self, command: str, spec: dict[str, Any], python: str | None) -> Bridge:
-        """Run a pod command on a channel that was counted.
-
-        Raises
-        ------
-        PodError, RemoteGPUError
-            What the pod answered.
-        TransportError
-            If the link was lost.
-        """
-        nonce = new_nonce()
-        line = command_line(command, spec, python, nonce)
-        try:
-            process: Process = await self.ssh.create_process(line, encoding=None)
-        except asyncssh.ChannelOpenError as e:
-            if self.ssh.is_closed():
-                raise lost() from e
-            raise _FullError from e
-        except (asyncssh.Error, OSError) as e:
-            raise lost(e) from e
-        self.carried = True
-        stderr = Stderr(process)
-        done = False
-        try:
-            answer = await converse(_Pipes(process), nonce, python, process.stdin.drain)
-            done = True
-            return Bridge(process, answer, stderr, self.count, self.leave)
-        except (asyncssh.Error, OSError) as e:
-            raise lost(e) from e
-        except TransportError as e:
-            if stderr.text.strip():
-                raise TransportError(f"{e.message} It said: {stderr.text.strip()}") from e
-            raise
-        finally:
-            if not done:
-                process.close()
-                await stderr.close()
-
-    def count(self, size: int) -> None:
-        """So many bytes have arrived on a channel."""
-        self.pulse.received += size
-
-    async def close(self) -> None:
-        self.lost = True
-        for task in self._tasks:
-            task.cancel()
-        self.ssh.abort()
-        await asyncio.wait(self._tasks)
-        with suppress(TimeoutError, asyncssh.Error, OSError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self.ssh.wait_closed()
-
-
-class _Pipes:
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    async def read(self, size: int) -> bytes:
-        return await self._process.stdout.read(size)
-
-    def write(self, data: bytes) -> None:
-        self._process.stdin.write(data)
 
 
 class Pool:
@@ -146,11 +36,14 @@ class Pool:
     """
 
     def __init__(self, first: asyncssh.SSHClientConnection, connect: Connect) -> None:
+        loop = asyncio.get_running_loop()
         self._connect = connect
-        self._growing = asyncio.Lock()
-        self._lost: asyncio.Future[RemoteGPUError] = asyncio.get_running_loop().create_future()
-        self._closed = False
-        self.connections = [Connection(first, self._end)]
+        self._growing: asyncio.Task[None] | None = None
+        self._lost: asyncio.Future[RemoteGPUError] = loop.create_future()
+        self._left: asyncio.Future[None] = loop.create_future()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._timers: dict[Connection, asyncio.TimerHandle] = {}
+        self.connections = [Connection(first, self._end, self._one_left)]
 
     @property
     def latency(self) -> float | None:
@@ -179,35 +72,91 @@ class Pool:
         RemoteGPUError
             See `Connection.execute`; `LinkError` if the server allows no channels.
         """
+        # The bridge's channel is left when it is closed.
+        _, bridge = await self._on_channel(lambda c: c.execute(command, spec, python))
+        return bridge
+
+    async def run_shell(self, script: str, stdin: bytes) -> str:
+        """Run a POSIX shell script; its standard output.
+
+        Raises
+        ------
+        LinkError
+            If it fails or prints too much; `TransportError` if the link was lost.
+        """
+        connection, process = await self._on_channel(lambda c: c.open(shell.line(script)))
+        try:
+            return await shell.run(process, stdin)
+        finally:
+            connection.leave()
+
+    async def _on_channel(self, work: Callable[[Connection], Awaitable[T]]) -> tuple[Connection, T]:
         while True:
             connection = await self._take()
             try:
-                return await connection.execute(command, spec, python)
-            except _FullError as e:
-                connection.leave()
-                # Of a command that was given up the session stays until it has ended there.
-                connection.room = connection.channels
-                hopeless = not connection.carried and not connection.channels
-                if hopeless or len(self.connections) >= MOST_CONNECTIONS:
+                return connection, await work(connection)
+            except FullError as e:
+                connection.refused()
+                if not connection.carried and not connection.channels:
                     raise no_session() from e
             except BaseException:
                 connection.leave()
                 raise
 
     async def _take(self) -> Connection:
-        async with self._growing:
+        """A connection with room, on which a channel is then counted.
+
+        It comes as soon as there is one: a channel that ends, or a further connection.
+        """
+        while not self._lost.done():
             for connection in self.connections:
-                if connection.channels < connection.room and not connection.lost:
-                    break
+                if connection.has_room:
+                    connection.channels += 1
+                    self._keep(connection)
+                    return connection
+            if self._growing is None:
+                if len(self.connections) >= MOST_CONNECTIONS:
+                    raise no_session()
+                self._growing = asyncio.create_task(self._grow())
+                self._growing.add_done_callback(_seen)
+            growing = self._growing
+            news: list[asyncio.Future[Any]] = [growing, self._lost, self._left]
+            await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+            if growing.done() and not growing.cancelled():
+                growing.result()
+        raise lost()
+
+    async def _grow(self) -> None:
+        try:
+            ssh = await self._connect()
+            if self._lost.done():
+                ssh.abort()
             else:
-                ssh = await self._connect()
-                if self._closed or self._lost.done():
-                    ssh.abort()
-                    raise lost()
-                connection = Connection(ssh, self._end)
-                self.connections.append(connection)
-            connection.channels += 1
-            return connection
+                self.connections.append(Connection(ssh, self._end, self._one_left))
+        finally:
+            self._growing = None
+
+    def _one_left(self, connection: Connection) -> None:
+        """A channel has ended: whoever waits for one looks again."""
+        left, self._left = self._left, asyncio.get_running_loop().create_future()
+        left.set_result(None)
+        self._keep(connection)
+        empty = not connection.channels and connection in self.connections[1:]
+        if empty and not self._lost.done():
+            self._timers[connection] = asyncio.get_running_loop().call_later(
+                EMPTY_SECONDS, self._retire, connection
+            )
+
+    def _keep(self, connection: Connection) -> None:
+        if (timer := self._timers.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _retire(self, connection: Connection) -> None:
+        del self._timers[connection]
+        self.connections.remove(connection)
+        task = asyncio.create_task(connection.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _end(self, error: RemoteGPUError) -> None:
         if not self._lost.done():
@@ -215,6 +164,18 @@ class Pool:
 
     async def close(self) -> None:
         """End all connections; their channels see it at once."""
-        self._closed = True
         self._end(TransportError("The link to the pod was closed."))
-        await asyncio.gather(*(c.close() for c in self.connections))
+        for connection in self.connections:
+            self._keep(connection)
+        if self._growing is not None:
+            self._growing.cancel()
+            self._closing.add(self._growing)
+        for connection in self.connections:
+            self._closing.add(asyncio.create_task(connection.close()))
+        await asyncio.wait(self._closing)
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Who waits for the connection raises what it raised; perhaps nobody does any more."""
+    if not task.cancelled():
+        task.exception()

@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import asyncssh
 
-from ..errors import (
-    HostKeyChanged,
-    HostKeyUnknown,
-    RemoteGPUError,
-    TransportError,
-)
+from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError, TransportError
 from ..models import PodState
 from ..pods import hostkeys
 from ..pods.registry import Pod, own_key_path
-from . import shell, ssh
+from . import ssh
 from .channel import Bridge
 from .connections import Pool
 from .known import KnownPod
@@ -32,6 +27,7 @@ __all__ = ["Bridge", "LinkStatus", "PodLink"]
 PROBE_SECONDS = 60.0
 START_SECONDS = 60.0
 COMMAND_SECONDS = 30.0
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -154,7 +150,7 @@ class PodLink(Standing):
         LinkError
             If it fails, with its own words; `TransportError`, `NotConnected`.
         """
-        return await shell.run(self._need().connections[0].ssh, script, stdin, timeout)
+        return await self._in_time("sh", timeout, self._need().run_shell(script, stdin))
 
     def _need(self) -> Pool:
         if self._pool is None:
@@ -162,17 +158,20 @@ class PodLink(Standing):
         return self._pool
 
     async def _execute(self, command: str, spec: dict[str, Any], timeout: float) -> Bridge:
-        pool = self._need()
+        work = self._need().execute(command, spec, self.pod.python)
+        bridge = await self._in_time(command, timeout, work)
+        if bridge.noise.strip() and self._known.warn_of_noise(bridge.noise):
+            self._update(warnings=self._known.warnings)
+        return bridge
+
+    async def _in_time(self, command: str, timeout: float, work: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(timeout):
-                bridge = await pool.execute(command, spec, self.pod.python)
+                return await work
         except TimeoutError as e:
             raise TransportError(
                 f"Pod {self.pod.name} did not answer to `{command}` within {timeout:g} s."
             ) from e
-        if bridge.noise.strip() and self._known.warn_of_noise(bridge.noise):
-            self._update(warnings=self._known.warnings)
-        return bridge
 
     # -- the machine
 

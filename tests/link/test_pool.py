@@ -15,7 +15,7 @@ from jupyter_remote_gpu.errors import LinkError, PodError, RemoteGPUError, Trans
 from jupyter_remote_gpu.link import pulse, ssh
 from jupyter_remote_gpu.link.bootstrap import Answer
 from jupyter_remote_gpu.link.channel import Bridge, Stderr
-from jupyter_remote_gpu.link.connections import Connection
+from jupyter_remote_gpu.link.connection import Connection
 from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.pods.command import parse_ssh
 from jupyter_remote_gpu.pods.registry import Registry
@@ -211,7 +211,7 @@ def test_a_slow_line_full_of_output_is_not_a_dead_one(
             trust = ssh.Trust("pod", sshd.host_key_line, None, lambda line: None)
             target = parse_ssh(sshd.words(line.port))
             conn = await ssh.connect(target, trust, Path("/nonexistent"), timeout=15)
-            connection = Connection(conn, faults.append)
+            connection = Connection(conn, faults.append, lambda connection: None)
             process = await conn.create_process(f"head -c {size} /dev/zero", encoding=None)
             bridge = Bridge(
                 process, Answer({}, b"", ""), Stderr(process), connection.count, lambda: None
