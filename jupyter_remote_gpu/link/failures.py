@@ -187,6 +187,8 @@ def _refused(where: str, attempt: Attempt) -> LinkError:
         )
     notes = [f"there is no {name} on this laptop" for name in keys.missing]
     notes += [f"{name} is not a private key" for name in keys.bad]
+    if keys.silent is not None:
+        notes.append(f"the ssh agent at {keys.silent} does not answer")
     aside = f" ({'; '.join(notes)})" if notes else ""
     if not keys.pairs:
         return LinkError(

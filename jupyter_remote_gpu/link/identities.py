@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import asyncssh
 __all__ = ["Identities", "gather"]
 
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+AGENT_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +32,8 @@ class Identities:
         Keys with a passphrase that no agent holds.
     missing, bad : list of str
         Named with ``-i``, but not there; there, but no key.
+    silent : str or None
+        The agent that does not answer.
     """
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
@@ -37,6 +41,7 @@ class Identities:
     locked: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
+    silent: str | None = None
     _agent: asyncssh.SSHAgentClient | None = None
 
     def close(self) -> None:
@@ -81,7 +86,11 @@ async def gather(
         Socket of the agent.
     """
     found = Identities()
-    held = await _held(found, agent_path)
+    try:
+        held = await _held(found, agent_path)
+    except BaseException:
+        found.close()
+        raise
     for name, kind in [
         (str(own_key), "own"),
         *((n, "named") for n in named),
@@ -101,14 +110,15 @@ async def _held(found: Identities, agent_path: str | None) -> dict[bytes, asyncs
     """The agent's keys by their public halves; none if it is not there."""
     if not agent_path:
         return {}
-    agent = asyncssh.SSHAgentClient(agent_path)
+    found._agent = asyncssh.SSHAgentClient(agent_path)
     try:
-        pairs = await agent.get_keys()
-    except (OSError, ValueError) as e:
+        async with asyncio.timeout(AGENT_SECONDS):
+            pairs = await found._agent.get_keys()
+    except (OSError, ValueError) as e:  # TimeoutError is an OSError
         log.info("the ssh agent at %s does not answer: %s", agent_path, e)
-        agent.close()
+        if isinstance(e, TimeoutError):
+            found.silent = agent_path
         return {}
-    found._agent = agent
     return {pair.public_data: pair for pair in pairs}
 
 
@@ -118,7 +128,8 @@ def _agent_name(pair: asyncssh.SSHKeyPair) -> str:
 
 
 def _take(found: Identities, name: str, kind: str, held: dict[bytes, asyncssh.SSHKeyPair]) -> None:
-    path = Path(name).expanduser()
+    # Of a user that does not exist it stays "~nobody", at which pathlib's and asyncssh's raise.
+    path = Path("/", os.path.expanduser(name))
     public = _public(path)
     agents = [held[p] for p in public if p in held]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from jupyter_remote_gpu.errors import (
     RemoteGPUError,
     TransportError,
 )
+from jupyter_remote_gpu.link import identities
 from jupyter_remote_gpu.pods.command import SSHTarget, parse_ssh
 from tests.support.login import fingerprint, free_port, key, login, refused
 from tests.support.sshd import Sshd
@@ -151,6 +153,30 @@ def test_a_named_key_that_is_missing_does_not_hide_the_others(pod: Sshd, laptop:
     assert error.code == "no-key" and "there is no ~/.ssh/id_ed25519" in error.message
 
 
+def test_a_key_of_a_user_that_does_not_exist(pod: Sshd) -> None:
+    target = SSHTarget("127.0.0.1", pod.user, pod.port, ("~no-such-user/key",))
+    error = refused(LinkError, lambda: login(pod, target))
+    assert error.code == "no-key" and "there is no ~no-such-user/key" in error.message
+
+
+def test_an_agent_that_hangs_is_passed_over_and_named(
+    pod: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identities, "AGENT_SECONDS", 0.3)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "hung"))
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "hung"))
+        hung.listen(50)
+        assert login(pod)[0] == "hello\n"
+        target = SSHTarget("127.0.0.1", pod.user, pod.port)
+        before = len(list(Path("/dev/fd").iterdir()))
+        for _ in range(3):
+            error = refused(LinkError, lambda: login(pod, target))
+            assert error.code == "no-key"
+            assert f"agent at {tmp_path / 'hung'} does not answer" in error.message
+        assert len(list(Path("/dev/fd").iterdir())) == before
+
+
 def test_our_own_key_is_enough(pod: Sshd) -> None:
     target = SSHTarget("127.0.0.1", pod.user, pod.port)
     assert login(pod, target, own_key=pod.key)[0] == "hello\n"
@@ -165,6 +191,21 @@ def test_an_alias_of_the_users_configuration(pod: Sshd, laptop: Path) -> None:
         f"  IdentityFile {pod.key}\n  RemoteCommand echo no\n  RequestTTY force\n"
     )
     assert login(pod, SSHTarget("rented"))[0] == "hello\n"
+
+
+def test_the_rented_machine_gets_neither_the_agent_nor_the_screen(
+    laptop: Path, tmp_path: Path, crowd: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    (laptop / ".ssh" / "config").write_text(
+        "Host *\n  ForwardAgent yes\n  ForwardX11 yes\n  ForwardX11Trusted yes\n"
+    )
+    with Sshd(tmp_path / "watching", config=["LogLevel DEBUG2", "X11Forwarding yes"]) as pod:
+        output, _ = login(pod, then='echo "agent: $SSH_AUTH_SOCK, screen: $DISPLAY"')
+        log = pod.log.read_text()
+    assert output == "agent: , screen: \n"
+    assert " request exec " in log and " request auth-agent" not in log
+    assert " request x11" not in log
 
 
 PIPE = """\
