@@ -11,7 +11,7 @@ from ..errors import BadInput
 from ..files import private_folder, replace, set_aside
 from ..models import check_pod_name
 
-__all__ = ["fingerprint", "forget", "pin", "pinned", "public_key_line"]
+__all__ = ["forget", "pin", "pinned", "public_key_line"]
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +34,6 @@ def public_key_line(text: str) -> str:
             f"This is not a public key as OpenSSH writes it (ssh-ed25519 AAAA…): {line!r:.60} ({e})"
         ) from e
     return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
-
-
-def fingerprint(line: str) -> str:
-    """``SHA256:…`` of a public key line, as OpenSSH shows it.
-
-    Raises
-    ------
-    BadInput
-    """
-    return str(asyncssh.import_public_key(public_key_line(line)).get_fingerprint())
 
 
 def known_hosts(folder: Path, pod: str) -> Path:
