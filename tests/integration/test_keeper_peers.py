@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import resource
+import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from jupyter_remote_gpu.wire.frames import encode_control
+from jupyter_remote_gpu.wire.frames import FrameDecoder, decode_control, encode_control
+from jupyter_remote_gpu.wire.records import encode_record
 from tests.support.keeper import PATIENCE, Bridge
 
 
@@ -151,3 +157,53 @@ def test_no_file_descriptors_left_for_a_new_peer(kernel: Bridge) -> None:
         assert piece, out
         out += piece
     assert log.read_text().count("nobody") < 100
+
+
+def connected(kernel: Bridge) -> socket.socket:
+    """Somebody at the keeper's own socket who has not said hello yet."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(PATIENCE)
+    sock.connect(kernel.pod.kernel_info(kernel.kernel)["socket"])
+    return sock
+
+
+def hello(kernel: Bridge, client: str) -> bytes:
+    words = {"service": f"kernel:{kernel.kernel}", "protocol": 1, "client": client}
+    return encode_control({**words, "identity": None, "cursor": 0})
+
+
+def test_the_welcome_comes_before_anything_else(kernel: Bridge) -> None:
+    kernel.run("1")
+    with connected(kernel) as sock:
+        keeper = kernel.pod.kernel_info(kernel.kernel)["keeper_pid"]
+        resource.prlimit(keeper, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        kernel.run("print('nowhere to write')")
+        kernel.control(lambda m: m["type"] == "trouble")
+        sock.sendall(hello(kernel, "d" * 32))
+        (first, *_) = FrameDecoder().feed(sock.recv(65536))
+    assert decode_control(first[1])["type"] == "welcome"
+
+
+def test_what_a_superseded_peer_has_sent_is_not_acted_on(kernel: Bridge) -> None:
+    """In one and the same turn of the keeper its successor came."""
+    kernel.run("1")
+    keeper = kernel.pod.kernel_info(kernel.kernel)["keeper_pid"]
+    execution, client = "e" * 32, "d" * 32
+    head = {"channel": "shell", "type": "execute_request", "client": client}
+    parts = [json.dumps(p).encode() for p in ({"msg_id": "m"}, {}, {}, {"code": "1"})]
+    with connected(kernel) as successor, connected(kernel) as old:
+        old.sendall(hello(kernel, client))
+        assert b"welcome" in old.recv(65536)
+        os.kill(keeper, signal.SIGSTOP)
+        end = time.monotonic() + PATIENCE
+        while psutil.Process(keeper).status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        successor.sendall(hello(kernel, client))
+        old.sendall(encode_record(1, 1, {**head, "execution": execution}, parts))
+        os.kill(keeper, signal.SIGCONT)
+        with contextlib.suppress(ConnectionResetError):
+            while old.recv(65536):
+                pass
+        assert kernel.run("2")["outcome"] == "ok"
+    assert execution not in {r.execution for r in kernel.records}
