@@ -26,7 +26,9 @@ _AGAIN_SECONDS = 0.2
 async def show(args: argparse.Namespace) -> int:
     """``kernels [NAME] [--json]``."""
     async with control() as daemon:
-        kernels = await _kernels(daemon, args.name)
+        kernels, errors = await _kernels(daemon, args.name)
+    for pod, error in errors.items():
+        print(plain(f"{pod}: {error}", line=True), file=sys.stderr)
     if args.json:
         print_json({"kernels": kernels})
     elif not kernels:
@@ -121,7 +123,7 @@ async def attach(args: argparse.Namespace) -> int:
 
 async def _alive(daemon: Control, name: str) -> list[str]:
     """The kernels that the pod itself lists as alive: the laptop may know of lost ones."""
-    found = await _kernels(daemon, name)
+    found, _ = await _kernels(daemon, name)
     (pod,) = pods_of(await daemon.request("snapshot"), name)
     if pod.get("state") != PodState.CONNECTED:
         raise NotConnected(
@@ -130,13 +132,13 @@ async def _alive(daemon: Control, name: str) -> list[str]:
     return [str(k.get("id")) for k in found if k.get("listed") and k.get("alive") is not False]
 
 
-async def _kernels(daemon: Control, pod: str | None) -> list[dict[str, Any]]:
+async def _kernels(daemon: Control, pod: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The kernels, and by pod why those of some could not be asked for."""
     pods_of(await daemon.request("snapshot"), pod)
     args = {"pod": pod} if pod is not None else {}
     answer = await daemon.request("kernel.list", timeout=60, **args)
-    for name, error in (answer.get("errors") or {}).items():
-        print(plain(f"{name}: {error}"), file=sys.stderr)
-    return [k for k in answer.get("kernels", []) if isinstance(k, dict)]
+    kernels = [k for k in answer.get("kernels", []) if isinstance(k, dict)]
+    return kernels, answer.get("errors") or {}
 
 
 def _state(kernel: dict[str, Any]) -> str:

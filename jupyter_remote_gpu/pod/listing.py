@@ -14,7 +14,7 @@ from .. import files
 from ..errors import NotFound, PodError, RemoteGPUError
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
-from . import graveyard, paths
+from . import gpu, graveyard, paths
 from .cleaning import ALIVE, ORPHAN, kernels
 from .processes import is_running
 
@@ -23,12 +23,14 @@ STOP_SECONDS = 3.0
 
 
 def list_kernels() -> list[dict[str, Any]]:
-    """Each kernel whose journal is here: age in s, memory in bytes, alive or how it ended.
+    """Each kernel whose journal is here: age in s, memory (also on GPUs) in bytes,
+    alive or how it ended.
 
     A kernel whose keeper is gone cannot be reached any more: it is listed as ``orphan``
     this once, and ended.
     """
     found = []
+    on_gpus = gpu.memory_by_group()
     for folder, info, state in kernels():
         pid, alive = info.get("pid"), state == ALIVE
         started = info.get("started")
@@ -46,6 +48,8 @@ def list_kernels() -> list[dict[str, Any]]:
                 "ended": info.get("ended"),
                 "status": info.get("status"),
                 "memory": _memory(int(pid)) if alive and isinstance(pid, int) else None,
+                # The kernel leads its group, in which its workers are too.
+                "gpu_memory": on_gpus.get(pid) if alive and isinstance(pid, int) else None,
                 "journal": _size(folder / "journal"),
             }
         )
