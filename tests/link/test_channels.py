@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from jupyter_remote_gpu.link import connection, connections, shell, ssh
 from jupyter_remote_gpu.link.connections import Pool
 from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.pods.command import parse_ssh
+from tests.link.test_pool import SlowLine
 from tests.support.linked import Linked, register, run
 from tests.support.proxy import Proxy
 from tests.support.sshd import Sshd
@@ -190,3 +192,34 @@ def test_a_script_in_each_login_shell(name: str, tmp_path: Path) -> None:
     env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=env)
     assert done.returncode != 0 and "base64" in done.stderr
+
+
+def test_a_line_beside_a_long_catch_up(sshd: Sshd) -> None:
+    async def main() -> list[float]:
+        async with SlowLine(sshd.port, 1_250_000) as line:
+            trust = ssh.Trust("pod", sshd.host_key_line, None, lambda line: None)
+            target = parse_ssh(sshd.words(line.port))
+            conn = await ssh.connect(target, trust, Path("/nonexistent"), timeout=15)
+            one = connection.Connection(conn, lambda error: None, lambda connection: None)
+            bulk, live = await one.open("exec cat /dev/zero"), await one.open("exec cat")
+            took: list[float] = []
+            got = 0
+
+            async def drain() -> None:
+                nonlocal got
+                while data := await bulk.stdout.read(65536):
+                    got += len(data)
+
+            reading = asyncio.create_task(drain())
+            await until(lambda: got > 3 << 20)
+            for _ in range(5):
+                began = time.monotonic()
+                live.stdin.write(b"line\n")
+                await live.stdout.readline()
+                took.append(time.monotonic() - began)
+            reading.cancel()
+            await asyncio.wait([reading])
+            await one.close()
+            return took
+
+    assert statistics.median(asyncio.run(main())) < 0.7  # 0.2 by itself
