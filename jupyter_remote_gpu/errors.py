@@ -24,12 +24,8 @@ __all__ = [
     "plain",
 ]
 
-MAX_MESSAGE = 4000
-MAX_CODE = 60
-
-
-MESSAGE_CHARS, CODE_CHARS, DETAILS_CHARS = 8000, 100, 64 << 10
-"""How much of an error of the other side is taken."""
+MAX_MESSAGE, MAX_CODE, MAX_DETAILS = 4000, 60, 64 << 10
+"""How much of an error of the other side is taken, in characters."""
 
 
 class RemoteGPUError(Exception):
@@ -166,10 +162,10 @@ def error_from_json(data: Any) -> RemoteGPUError:
     details = data.get("details")
     cls = _CLASSES.get(str(data.get("kind")), RemoteGPUError)
     # Bounded: it is shown, kept, and sent on in a frame; and the pod may say what it likes.
-    fits = isinstance(details, dict) and len(json.dumps(details)) <= DETAILS_CHARS
+    fits = isinstance(details, dict) and len(json.dumps(details)) <= MAX_DETAILS
     return cls(
-        str(data.get("message", "no message"))[:MESSAGE_CHARS],
-        code=str(data.get("code", cls.code))[:CODE_CHARS],
+        str(data.get("message", "no message"))[:MAX_MESSAGE],
+        code=str(data.get("code", cls.code))[:MAX_CODE],
         details=details if fits else {},
     )
 
