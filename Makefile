@@ -40,6 +40,7 @@ test-long: environments
 	$(PY) -m pytest -m long
 
 bench: environments
+	@$(PYTHON) $(ENV) bench
 	$(PY) -m benchmarks
 
 lint:

@@ -133,7 +133,7 @@ def under_cuts(
     from .cuts import LONGEST, Cutter, count
 
     if not available():
-        raise RuntimeError("sshpyk is the peer of this row: uv pip install sshpyk")
+        raise RuntimeError("sshpyk, the peer of this row, is missing: run `make bench`")
     peer = Peer(stage)
     client = BlockingKernelClient()
     client.load_connection_info(peer.info)

@@ -185,6 +185,14 @@ def laptop() -> None:
         build(folder, stamp, sys.executable, "--editable", f"{ROOT}[lab,test]")
 
 
+def bench() -> None:
+    """``.venv`` with the peers that `make bench` measures against."""
+    laptop()
+    python = ROOT / ".venv" / "bin" / "python"
+    if answer(python, "-c", "import sshpyk") is None:
+        run(uv(), "pip", "install", "--quiet", "--python", python, "--editable", f"{ROOT}[bench]")
+
+
 def pod(require_312: bool) -> None:
     """``.venv-pod``: PyMC and its samplers; Python 3.11 with PyMC 5 where nothing newer is had."""
     folder = ROOT / ".venv-pod"
@@ -231,7 +239,7 @@ def sshd() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="+", choices=("laptop", "pod", "old", "sshd"))
+    parser.add_argument("what", nargs="+", choices=("laptop", "bench", "pod", "old", "sshd"))
     parser.add_argument("--require-312", action="store_true", help="fail without Python >= 3.12")
     args = parser.parse_args()
     try:
@@ -239,7 +247,7 @@ def main() -> int:
             if what == "pod":
                 pod(args.require_312)
             else:
-                {"laptop": laptop, "old": old, "sshd": sshd}[what]()
+                {"laptop": laptop, "bench": bench, "old": old, "sshd": sshd}[what]()
     except Missing as e:
         say(f"STOP: {e}")
         return 1
