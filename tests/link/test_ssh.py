@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from jupyter_remote_gpu.errors import (
 )
 from jupyter_remote_gpu.link import identities
 from jupyter_remote_gpu.pods.command import SSHTarget, parse_ssh
+from tests.support.daemon import until
 from tests.support.login import fingerprint, free_port, key, login, refused
 from tests.support.sshd import Sshd
 
@@ -71,17 +73,26 @@ def test_another_host_key_than_the_pinned_one_is_refused_and_explained(
 # -- user keys
 
 
-def start_agent(folder: Path, *keys: Path) -> subprocess.Popen[bytes]:
+def answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(str(path)) == 0
+
+
+@contextlib.contextmanager
+def an_agent(folder: Path, *keys: Path) -> Iterator[None]:
+    """An ssh agent that holds `keys`; ``SSH_AUTH_SOCK`` leads to it."""
     path = folder / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
-    os.environ["SSH_AUTH_SOCK"] = str(path)
-    for _ in range(500):
-        if path.exists():
-            break
-        threading.Event().wait(0.01)
-    for one in keys:
-        subprocess.run(["ssh-add", "-q", str(one)], check=True, timeout=20, capture_output=True)
-    return agent
+    try:
+        # Bound is not yet listening.
+        until(lambda: answers(path), "the agent")
+        os.environ["SSH_AUTH_SOCK"] = str(path)
+        for one in keys:
+            subprocess.run(["ssh-add", "-q", str(one)], check=True, timeout=20, capture_output=True)
+        yield
+    finally:
+        agent.kill()
+        agent.wait(10)
 
 
 @pytest.fixture
@@ -89,10 +100,8 @@ def crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path
     """An agent with more keys than the server tries, none of them right."""
     monkeypatch.setenv("SSH_AUTH_SOCK", "")
     keys = [key(tmp_path / f"agent-key-{n}") for n in range(5)]
-    agent = start_agent(tmp_path, *keys)
-    yield keys
-    agent.kill()
-    agent.wait(10)
+    with an_agent(tmp_path, *keys):
+        yield keys
 
 
 def test_a_key_that_the_pod_does_not_know(pod: Sshd, tmp_path: Path) -> None:
@@ -127,20 +136,18 @@ def test_too_many_keys(pod: Sshd, crowd: list[Path]) -> None:
     assert "-i" in error.message
 
 
-def test_the_agent_holds_the_key_that_has_a_passphrase(pod: Sshd, tmp_path: Path) -> None:
+def test_the_agent_holds_the_key_that_has_a_passphrase(
+    pod: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "")
     copy = tmp_path / "copy"
     copy.write_bytes(pod.key.read_bytes())
     copy.chmod(0o600)
-    agent = start_agent(tmp_path, copy)
-    try:
+    with an_agent(tmp_path, copy):
         words = ["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(copy)]
         subprocess.run(words, check=True, timeout=20, stdin=subprocess.DEVNULL, capture_output=True)
         target = SSHTarget("127.0.0.1", pod.user, pod.port, (str(copy),))
         assert login(pod, target)[0] == "hello\n"
-    finally:
-        agent.kill()
-        agent.wait(10)
-        del os.environ["SSH_AUTH_SOCK"]
 
 
 def test_a_named_key_that_is_missing_does_not_hide_the_others(pod: Sshd, laptop: Path) -> None:
