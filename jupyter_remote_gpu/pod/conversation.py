@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import Outcome
-from ..wire.records import DURABLE, EPHEMERAL, PROGRESS
+from ..wire.records import DURABLE, EPHEMERAL, PROGRESS, loads
 from ..wire.retention import Retention
 from .executions import Execution, Queue
 from .journal import Journal
@@ -122,9 +121,9 @@ class Conversation:
         for parts in self._zmq.receive(channel):
             spoke = True
             try:
-                header, parent = json.loads(parts[0]), json.loads(parts[1])
+                header, parent = loads(parts[0]), loads(parts[1])
                 kind, asked_by = str(header["msg_type"]), parent.get("msg_id")
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # not a Jupyter message; nobody could show it
             if kind == "iopub_welcome":
                 if str(_content(parts).get("subscription")).encode() == self._zmq.topic:
@@ -283,7 +282,7 @@ class Conversation:
 
 def _content(parts: list[bytes]) -> dict[str, Any]:
     try:
-        value = json.loads(parts[3])
+        value = loads(parts[3])
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -92,7 +92,7 @@ class Record:
     def json(self, part: int = 0) -> dict[str, Any]:
         """Part number `part` read as a JSON object (`WireError` if it is none)."""
         try:
-            value = _loads(self.parts[part])
+            value = loads(self.parts[part])
         except (IndexError, ValueError, RecursionError) as e:
             raise WireError(f"part {part} of record {self.first} is not JSON") from e
         if not isinstance(value, dict):
@@ -126,11 +126,12 @@ def encode_record(first: int, last: int, head: dict[str, Any], parts: Sequence[b
     return b"".join(frames)
 
 
-def _loads(part: bytes) -> Any:
+def loads(part: bytes) -> Any:
+    """The JSON value of a message's part, also where a text in it is not UTF-8."""
     try:
         return json.loads(part)
     except UnicodeDecodeError:
-        # So jupyter_client writes what came from a file name that is not UTF-8.
+        # So jupyter_client writes what came from a file name in another encoding.
         return json.loads(part.decode("utf-8", "surrogateescape"))
 
 

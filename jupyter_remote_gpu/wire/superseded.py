@@ -6,12 +6,11 @@ dropped together by retention, and an execution that is replayed alone shows the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .records import Record
+from .records import Record, loads
 
 CAPTURED = frozenset(("stream", "display_data", "execute_result", "error"))
 """What an `ipywidgets.Output` takes to itself while its ``msg_id`` is set."""
@@ -129,7 +128,7 @@ class Frames:
 
     def _capture(self, place: int, record: Record, kind: str) -> None:
         try:
-            parent = json.loads(record.parts[1]).get("msg_id")
+            parent = loads(record.parts[1]).get("msg_id")
         except (IndexError, ValueError, AttributeError):
             return
         bracket = next((b for b in reversed(self._open) if b.msg_id == parent), None)
@@ -149,7 +148,7 @@ class Frames:
 
 def _content(record: Record) -> dict[str, Any]:
     try:
-        value = json.loads(record.parts[3])
+        value = loads(record.parts[3])
     except (IndexError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

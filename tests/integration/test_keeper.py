@@ -117,6 +117,12 @@ def test_cells_wait_for_each_other_and_an_error_does_not_stop_them(kernel: Bridg
     assert kernel.text(following) == "still here\n"
 
 
+def test_an_error_whose_text_is_not_utf8_is_an_error(kernel: Bridge) -> None:
+    ended = kernel.run("raise ValueError('caf\\udce9.csv')")
+    assert (ended["outcome"], ended["ename"]) == ("error", "ValueError")
+    assert ended["evalue"] == "caf\udce9.csv"
+
+
 def test_an_interrupt_names_its_execution(kernel: Bridge) -> None:
     sleeping = kernel.execute("import time; print('up', flush=True); time.sleep(60)")
     waiting = kernel.execute("print('never')")
