@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -31,6 +32,10 @@ def _python(variable: str, folder: str) -> str:
     if not Path(path).exists():
         pytest.fail(f"There is no {path}: run `make environments`, or set {variable}.")
     return path
+
+
+# pytest-xdist's workers ignore it, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
