@@ -6,7 +6,7 @@ PY := .venv/bin/python
 ON_PODS := wire errors files models pod client magic
 # Most tests wait for processes and for time: more of them at once than there are cores.
 JOBS ?= 3
-RUN_PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
+LONG_JOBS ?= 2
 
 .PHONY: help demo test test-long bench lint build environments clean-demo
 .DEFAULT_GOAL := help
@@ -34,10 +34,10 @@ environments:
 	@$(PYTHON) $(ENV) laptop pod old sshd
 
 test: environments
-	$(RUN_PYTEST)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile
 
 test-long: environments
-	$(PY) -m pytest -m long
+	$(PY) -m pytest -n $(LONG_JOBS) -m long
 
 bench: environments
 	@$(PYTHON) $(ENV) bench
