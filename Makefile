@@ -37,7 +37,7 @@ test: environments
 	$(PY) -m pytest -n $(JOBS) --dist loadfile
 
 test-long: environments
-	$(PY) -m pytest -n $(LONG_JOBS) -m long
+	$(PY) -m pytest -n $(LONG_JOBS) --dist loadgroup -m long
 
 bench: environments
 	@$(PYTHON) $(ENV) bench

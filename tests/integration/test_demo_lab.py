@@ -148,6 +148,7 @@ def test_nothing_is_left_when_it_is_killed(demo: Demo, sig: signal.Signals) -> N
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("sampling")
 def test_its_notebook_runs_to_the_end_through_a_cut(demo: Demo) -> None:
     demo.address()
     notebook = nbformat.read(demo.folder / "notebooks" / NOTEBOOK, as_version=4)

@@ -48,6 +48,7 @@ def _timeless(value: Any) -> Any:
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("sampling")
 def test_the_demo_notebook_shows_what_a_local_kernel_shows(laptop: Laptop, pod_python: str) -> None:
     sources = _sources()
     remote = [n for n, source in enumerate(sources) if source.startswith("%%gpu\n")]
@@ -70,6 +71,11 @@ def test_the_demo_notebook_shows_what_a_local_kernel_shows(laptop: Laptop, pod_p
         ]
         expected, got = await run(here, plain), await run(there, sources)
         for n, (ours, theirs) in enumerate(zip(got, expected, strict=True)):
+            # Output by output: a difference is to be read in the report.
+            assert (n, there.notices) == (n, [])
+            assert len(ours["outputs"]) == len(theirs["outputs"])
+            for mine, plain_one in zip(ours["outputs"], theirs["outputs"], strict=True):
+                assert mine == plain_one
             assert ours == theirs, sources[remote[n]]
         assert _timeless(widgets(there)) == _timeless(widgets(here))
         kinds = {key for cell in got for o in cell["outputs"] for key in o.get("data", {})}
