@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
+from ..client.gaps import Gaps
 from ..errors import WireError, plain
 from ..models import Outcome
 from ..wire.records import Record
@@ -30,6 +31,7 @@ class Printer:
     def __init__(self, execution: str) -> None:
         self.ended = asyncio.Event()
         self._execution = execution
+        self._gaps = Gaps(execution)
         self._outcome: str | None = None
         self._why = ""
         self._link: str | None = None
@@ -66,6 +68,8 @@ class Printer:
         return self._outcome is not None
 
     def _take(self, record: Record) -> None:
+        if missing := self._gaps.before(record):
+            print(plain(missing), file=sys.stderr, flush=True)
         if record.channel == "keeper":
             self._take_keeper(record)
         elif record.channel == "iopub" and record.execution == self._execution:
@@ -92,11 +96,6 @@ class Printer:
         elif record.type == "died":
             last = str(content.get("stderr") or "").strip().splitlines()[-1:]
             self._finish(str(Outcome.DIED), " ".join(["its kernel is gone.", *last]))
-        elif record.type == "gap":
-            self._note(
-                f"{content.get('messages')} messages ({content.get('bytes')} bytes) are missing",
-                content.get("reason"),
-            )
 
     def _finish(self, outcome: str, why: str) -> None:
         if outcome not in tuple(Outcome):

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_remote_gpu.magic.control import widget_control
+from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.runner import Runner
+from jupyter_remote_gpu.magic.sink import KernelSink
+from tests.support.magic import Setup
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,21 @@ def no_kernels_widgets_are_left() -> Iterator[None]:
     yield
     for hub in list(widget_control._hubs):
         hub.close()
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+@pytest.fixture
+def execution(setup: Setup) -> Execution:
+    execution = setup.execution()
+    assert setup.kernel is not None
+    execution.sink = KernelSink(setup.kernel, setup.kernel.get_parent()["header"])
+    return execution
+
+
+@pytest.fixture
+def runner(setup: Setup, execution: Execution) -> Runner:
+    return Runner(setup.shell, setup.remote, execution)

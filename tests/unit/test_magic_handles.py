@@ -17,11 +17,6 @@ E = "e" * 32
 
 
 @pytest.fixture
-def setup() -> Setup:
-    return Setup()
-
-
-@pytest.fixture
 def handle(setup: Setup) -> Handle:
     execution = setup.execution()
     execution.let_go()

@@ -25,11 +25,6 @@ def answered(setup: Setup, number: int) -> Any:
 
 
 @pytest.fixture
-def setup() -> Setup:
-    return Setup()
-
-
-@pytest.fixture
 def execution(setup: Setup) -> Execution:
     execution = setup.execution()
     execution.sink = ListSink()

@@ -10,29 +10,11 @@ import pytest
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied
 from jupyter_remote_gpu.magic.runner import Runner
-from jupyter_remote_gpu.magic.sink import KernelSink, PythonSink
+from jupyter_remote_gpu.magic.sink import PythonSink
 from tests.support.magic import Setup
 from tests.support.script import PATIENCE, Script, shown, stop, until
 
 E = "e" * 32
-
-
-@pytest.fixture
-def setup() -> Setup:
-    return Setup()
-
-
-@pytest.fixture
-def execution(setup: Setup) -> Execution:
-    execution = setup.execution()
-    assert setup.kernel is not None
-    execution.sink = KernelSink(setup.kernel, setup.kernel.get_parent()["header"])
-    return execution
-
-
-@pytest.fixture
-def runner(setup: Setup, execution: Execution) -> Runner:
-    return Runner(setup.shell, setup.remote, execution)
 
 
 def link(setup: Setup, state: str) -> Callable[[], None]:

@@ -10,29 +10,10 @@ from jupyter_remote_gpu.errors import DaemonError, NotConnected, RemoteGPUError
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied, RemoteError, RemoteInterrupt
 from jupyter_remote_gpu.magic.runner import Runner, refuse_if_down
-from jupyter_remote_gpu.magic.sink import KernelSink
 from tests.support.magic import Setup
 from tests.support.script import Script, shown, stop, until
 
 E = "e" * 32
-
-
-@pytest.fixture
-def setup() -> Setup:
-    return Setup()
-
-
-@pytest.fixture
-def execution(setup: Setup) -> Execution:
-    execution = setup.execution()
-    assert setup.kernel is not None
-    execution.sink = KernelSink(setup.kernel, setup.kernel.get_parent()["header"])
-    return execution
-
-
-@pytest.fixture
-def runner(setup: Setup, execution: Execution) -> Runner:
-    return Runner(setup.shell, setup.remote, execution)
 
 
 def test_a_cell_that_ends_well_returns(setup: Setup, execution: Execution, runner: Runner) -> None:
