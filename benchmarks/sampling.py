@@ -57,16 +57,18 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
                 ours.append(_seconds(answer.text))
                 cpu.append({hop: after[hop] - before[hop] for hop in before})
                 shares.append(sum(cpu[-1][hop] for hop in OURS) / answer.seconds)
-    ratio = median(ours) / median(theirs)
+    # Within a pair the machine is the same; between pairs it is not.
+    ratio = median([a / b for a, b in zip(ours, theirs, strict=True)])
     share = median(shares)
     row = Row(
         what=f"sampling time of the demo's model, median of {len(ours)} pairs",
-        found=f"{median(ours):.1f} s ({ratio:.3f} ×); our processes {100 * share:.1f} % of a core",
+        found=f"{median(ours):.1f} s (pair by pair {ratio:.3f} ×); our processes {100 * share:.1f} % of a core",
         against=f"the script on the pod: {median(theirs):.1f} s",
         must="≤ 1.05 ×; ≤ 3 % of a core",
         ok=ratio <= 1.05 and share <= 0.03,
         notes=[
             f"each: {[round(s, 1) for s in ours]} against {[round(s, 1) for s in theirs]}",
+            f"ratio of the medians: {median(ours) / median(theirs):.3f}",
             f"our processes: {', '.join(OURS)}; their share is of the whole cell's time",
         ],
     )
