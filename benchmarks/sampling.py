@@ -62,7 +62,8 @@ def run(stage: Stage, quick: bool) -> tuple[list[Row], dict[str, Any]]:
     share = median(shares)
     row = Row(
         what=f"sampling time of the demo's model, median of {len(ours)} pairs",
-        found=f"{median(ours):.1f} s (pair by pair {ratio:.3f} ×); our processes {100 * share:.1f} % of a core",
+        found=f"{median(ours):.1f} s (pair by pair {ratio:.3f} ×); "
+        f"our processes {100 * share:.1f} % of a core",
         against=f"the script on the pod: {median(theirs):.1f} s",
         must="≤ 1.05 ×; ≤ 3 % of a core",
         ok=ratio <= 1.05 and share <= 0.03,
