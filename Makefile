@@ -1,7 +1,9 @@
-# demo: try everything on this machine.  test: under 15 minutes.  test-long: what takes longer.
+# demo: try everything on this machine.  test: under 20 minutes.  test-long: what takes longer.
 PYTHON ?= python3
 ENV := scripts/environments.py
 PY := .venv/bin/python
+# Its scripts look for jlpm, jupyter and python on PATH.
+JLPM := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/jlpm
 # What runs on a pod or inside a kernel, where Python may be as old as 3.10.
 ON_PODS := wire errors files models pod client magic
 # Most tests wait for processes and for time: more of them at once than there are cores.
@@ -14,10 +16,10 @@ LONG_JOBS ?= 0
 
 help:
 	@echo "make demo       a pod on this machine and JupyterLab on a notebook that uses it"
-	@echo "make test       the tests (under 15 minutes on 2 cores)"
+	@echo "make test       the tests: Python, TypeScript, browser (under 20 minutes on 2 cores)"
 	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule"
 	@echo "make bench      the table of docs/performance.md"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
 	@echo "make build      wheel and sdist in dist/"
 
 define python_check
@@ -27,30 +29,40 @@ endef
 
 demo:
 	$(python_check)
-	@$(PYTHON) $(ENV) laptop pod sshd
+	@$(PYTHON) $(ENV) laptop pod sshd frontend
 	@$(PY) -m jupyter_remote_gpu.demo.lab --folder .demo --pod-python .venv-pod/bin/python
 
 environments:
 	$(python_check)
-	@$(PYTHON) $(ENV) laptop pod old sshd
+	@$(PYTHON) $(ENV) laptop pod old sshd frontend ui-tests browser
 
+# Each has its runner's own summary, and none is hidden by an earlier failure.
 test: environments
-	$(PY) -m pytest -n $(JOBS) --dist loadfile
+	@failed=; \
+	step() { echo "== $$*"; "$$@" || failed="$$failed [$$*]"; }; \
+	export PATH="$(CURDIR)/.venv/bin:$$PATH"; \
+	step jlpm lint:check; \
+	step jlpm test; \
+	step $(PY) -m pytest -n $(JOBS) --dist loadfile; \
+	step jlpm --cwd ui-tests run test; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-long: environments
 	$(PY) -m pytest -n $(LONG_JOBS) --dist loadgroup -m long
 
-bench: environments
-	@$(PYTHON) $(ENV) bench
+bench:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop pod old sshd bench
 	$(PY) -m benchmarks
 
 lint:
 	$(python_check)
-	@$(PYTHON) $(ENV) laptop
+	@$(PYTHON) $(ENV) laptop packages ui-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/mypy --python-version 3.10 $(ON_PODS:%=-p jupyter_remote_gpu.%)
+	$(JLPM) lint:check
 
 build:
 	$(python_check)

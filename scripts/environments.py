@@ -1,4 +1,4 @@
-"""Make what `make` needs on a fresh machine: the laptop's environment, the pods', and sshd.
+"""Make what `make` needs on a fresh machine: environments, the built front end, sshd, a browser.
 
 ``.venv`` (laptop), ``.venv-pod`` (the demo pod, Python >= 3.12 where one can be had) and
 ``.venv-old`` (the oldest pod that is supported: Python 3.10, ipykernel 6.29) are made by uv.
@@ -11,59 +11,19 @@ import argparse
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import frontend
+from shell import PYTHON, ROOT, Missing, answer, apt, clean_environment, run, say
+
 UV_HOME = ROOT / ".uv"
 SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/sbin")
+VERSION = ROOT / "jupyter_remote_gpu" / "_version.py"
+# An editable install writes _version.py and builds no front end: `frontend` does that.
+NO_FRONT_END = {"SKIP_JUPYTER_BUILDER": "1"}
 NEWER = ("3.12", "3.13", "3.14", "3.15")
-
-
-class Missing(Exception):
-    """Something that only the user can supply; the text says what to do."""
-
-
-def say(text: str) -> None:
-    print(f"[environments] {text}", flush=True)
-
-
-def run(*words: str | Path, **env: str) -> None:
-    """Run a command that must succeed; its output goes to the user."""
-    line = " ".join(str(w) for w in words)
-    say(line)
-    done = subprocess.run([str(w) for w in words], cwd=ROOT, env={**clean_environment(), **env})
-    if done.returncode:
-        raise Missing(f"`{line}` failed (exit {done.returncode}); its message is above.")
-
-
-def clean_environment() -> dict[str, str]:
-    """Our environment without pyenv's shims: uv takes a shim for a Python and trips over it."""
-    env = dict(os.environ)
-    folders = env.get("PATH", os.defpath).split(os.pathsep)
-    env["PATH"] = os.pathsep.join(f for f in folders if Path(f).name != "shims")
-    for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__"):
-        env.pop(name, None)
-    return env
-
-
-def answer(*words: str | Path, seconds: float = 60) -> str | None:
-    """What a command prints, stripped; None if it fails, is missing or takes too long."""
-    try:
-        done = subprocess.run(
-            [str(w) for w in words],
-            cwd=ROOT,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def version_of(python: str | Path) -> tuple[int, int] | None:
@@ -93,22 +53,6 @@ def uv() -> str:
         run(sys.executable, "-m", "venv", UV_HOME)
     run(UV_HOME / "bin" / "python", "-m", "pip", "install", "--quiet", "uv")
     return str(own)
-
-
-def apt(package: str, why: str) -> None:
-    """Install a Debian package as root; else stop and show the one command."""
-    command = f"apt-get update && apt-get install -y {package}"
-    if not shutil.which("apt-get"):
-        raise Missing(f"{why}: install {package} with your system's package manager.")
-    if os.geteuid() != 0:
-        raise Missing(
-            f"{why}. Run this one command, then the same again:\n    sudo sh -c '{command}'"
-        )
-    run("apt-get", "update", "-q")
-    run(
-        *("apt-get", "install", "-y", "-q", "--no-install-recommends", package),
-        DEBIAN_FRONTEND="noninteractive",
-    )
 
 
 # Pythons -------------------------------------------------------------------------------------
@@ -161,6 +105,8 @@ def pod_python() -> str | None:
 def stamp_of(folder: Path, kind: str) -> Path:
     """The file whose presence says that `folder` is what this checkout asks for."""
     text = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + kind.encode()
+    if kind == "laptop":
+        text += (ROOT / "package.json").read_bytes()  # it has the version
     return folder / f".stamp-{hashlib.sha256(text).hexdigest()[:16]}"
 
 
@@ -172,7 +118,7 @@ def build(folder: Path, stamp: Path, python: str, *packages: str | Path) -> None
     if version_of(folder / "bin" / "python") != version_of(python):
         run(uv(), "venv", "--clear", "--no-project", "--python", python, folder)
     own = folder / "bin" / "python"
-    run(uv(), "pip", "install", "--quiet", "--python", own, *packages)
+    run(uv(), "pip", "install", "--quiet", "--python", own, *packages, **NO_FRONT_END)
     stamp.write_text(f"{version_of(own)}\n")
     say(f"{folder.name} is ready ({time.monotonic() - begin:.0f} s)")
 
@@ -181,16 +127,17 @@ def laptop() -> None:
     """``.venv``: this package (editable), JupyterLab and the tools of the tests."""
     folder = ROOT / ".venv"
     stamp = stamp_of(folder, "laptop")
-    if not stamp.exists():
+    if not (stamp.exists() and VERSION.exists()):
+        frontend.unlink()
         build(folder, stamp, sys.executable, "--editable", f"{ROOT}[lab,test]")
 
 
 def bench() -> None:
     """``.venv`` with the peers that `make bench` measures against."""
     laptop()
-    python = ROOT / ".venv" / "bin" / "python"
-    if answer(python, "-c", "import sshpyk") is None:
-        run(uv(), "pip", "install", "--quiet", "--python", python, "--editable", f"{ROOT}[bench]")
+    if answer(PYTHON, "-c", "import sshpyk") is None:
+        group = f"{ROOT}/pyproject.toml:bench"
+        run(uv(), "pip", "install", "--quiet", "--python", PYTHON, "--group", group)
 
 
 def pod(require_312: bool) -> None:
@@ -237,9 +184,21 @@ def sshd() -> None:
         apt("openssh-server", "OpenSSH's server (sshd) is missing")
 
 
+STEPS = {
+    "bench": bench,
+    "browser": frontend.browser,
+    "frontend": frontend.built,
+    "laptop": laptop,
+    "old": old,
+    "packages": frontend.packages,
+    "sshd": sshd,
+    "ui-tests": frontend.ui_packages,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="+", choices=("laptop", "bench", "pod", "old", "sshd"))
+    parser.add_argument("what", nargs="+", choices=sorted([*STEPS, "pod"]))
     parser.add_argument("--require-312", action="store_true", help="fail without Python >= 3.12")
     args = parser.parse_args()
     try:
@@ -247,7 +206,7 @@ def main() -> int:
             if what == "pod":
                 pod(args.require_312)
             else:
-                {"laptop": laptop, "bench": bench, "old": old, "sshd": sshd}[what]()
+                STEPS[what]()
     except Missing as e:
         say(f"STOP: {e}")
         return 1
