@@ -44,7 +44,7 @@ test: environments
 	step jlpm lint:check; \
 	step jlpm test; \
 	step $(PY) -m pytest -n $(JOBS) --dist loadfile; \
-	step jlpm --cwd ui-tests run test; \
+	cd ui-tests && step jlpm test; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-long: environments

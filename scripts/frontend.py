@@ -43,9 +43,10 @@ def _set(stamp: Path, kind: str) -> None:
     stamp.touch()
 
 
-def _tool(name: str, *words: str) -> None:
+def _tool(name: str, *words: str, cwd: Path = ROOT) -> None:
     """Run a tool of ``.venv`` that looks for others, and for Node.js, on PATH."""
-    run(BIN / name, *words, PATH=os.pathsep.join((str(BIN), clean_environment()["PATH"])))
+    path = os.pathsep.join((str(BIN), clean_environment()["PATH"]))
+    run(BIN / name, *words, cwd=cwd, PATH=path)
 
 
 def check_node() -> None:
@@ -63,11 +64,11 @@ def check_node() -> None:
         )
 
 
-def _packages(kind: str, folder: Path, *before: str) -> None:
+def _packages(kind: str, folder: Path) -> None:
     stamp = _stamp(kind, _hash(folder / "package.json", folder / "yarn.lock", ROOT / ".yarnrc.yml"))
     if not (stamp.exists() and (folder / "node_modules" / ".yarn-state.yml").exists()):
         check_node()
-        _tool("jlpm", *before, "install")
+        _tool("jlpm", "install", cwd=folder)
         _set(stamp, kind)
 
 
@@ -78,7 +79,7 @@ def packages() -> None:
 
 def ui_packages() -> None:
     """``ui-tests/node_modules``: Playwright and Galata."""
-    _packages("ui", UI_TESTS, "--cwd", "ui-tests")
+    _packages("ui", UI_TESTS)
 
 
 def built() -> None:

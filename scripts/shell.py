@@ -19,11 +19,11 @@ def say(text: str) -> None:
     print(f"[environments] {text}", flush=True)
 
 
-def run(*words: str | Path, **env: str) -> None:
+def run(*words: str | Path, cwd: Path = ROOT, **env: str) -> None:
     """Run a command that must succeed; its output goes to the user."""
     line = " ".join(str(w) for w in words)
     say(line)
-    done = subprocess.run([str(w) for w in words], cwd=ROOT, env={**clean_environment(), **env})
+    done = subprocess.run([str(w) for w in words], cwd=cwd, env={**clean_environment(), **env})
     if done.returncode:
         raise Missing(f"`{line}` failed (exit {done.returncode}); its message is above.")
 
