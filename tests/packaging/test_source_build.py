@@ -19,7 +19,7 @@ VERSION = json.loads((ROOT / "package.json").read_text("utf-8"))["version"]
 
 
 def test_the_version_is_that_of_package_json() -> None:
-    assert VERSION.replace("-alpha.", "a") == __version__
+    assert VERSION.replace("-", "") == __version__
     assert metadata.version("jupyter-remote-gpu") == __version__
 
 
@@ -42,7 +42,7 @@ def test_importing_the_package_needs_and_costs_nothing() -> None:
     )
     words = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-    new = set(done.stdout.split()) - set(sys.stdlib_module_names)
+    new = {n for n in done.stdout.split() if n.split(".")[0] not in sys.stdlib_module_names}
     assert new == {"jupyter_remote_gpu", "jupyter_remote_gpu._version"}
 
 
