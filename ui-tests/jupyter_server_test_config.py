@@ -8,3 +8,4 @@ c: Any = globals()["c"]
 configure_jupyter_server(c)
 c.ServerApp.allow_root = True
 c.ServerApp.ip = "127.0.0.1"
+c.Application.log_level = "ERROR"
