@@ -1,9 +1,12 @@
-"""``demo [--python PATH] [--cut SECONDS]``."""
+"""``demo [--python PATH] [--json] [--cut SECONDS]``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+
+from ..errors import RemoteGPUError, error_to_json
 
 __all__ = ["demo"]
 
@@ -13,7 +16,12 @@ def demo(args: argparse.Namespace) -> int:
     if args.cut is None:
         from ..demo.run import serve
 
-        return serve(args.python)
+        try:
+            return serve(args.python, json_lines=args.json)
+        except RemoteGPUError as e:
+            if args.json:
+                print(json.dumps({"error": error_to_json(e)}), flush=True)
+            raise
     from ..demo.remote import cut
 
     told = cut(args.cut)

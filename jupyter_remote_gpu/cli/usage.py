@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument(
         "--cut", metavar="SECONDS", help="take the running demo pod's network away for so long"
     )
+    json_option(c)
     c = command("doctor", daemons.doctor, "what lies where on both sides, and how large")
     json_option(c)
     c = command("daemon", daemons.daemon, "the laptop's process that holds the links")

@@ -13,7 +13,9 @@ from ..wire.frames import CONTROL, decode_control
 from .connection import Connection, ConnectionLost, dial
 
 # Asking twice for these is the same as asking once, so they survive a daemon that dies.
-_ONCE_ONLY = frozenset({"pod.add", "pod.remove", "key.install", "key.remove", "daemon.stop"})
+_ONCE_ONLY = frozenset(
+    {"pod.add", "pod.remove", "key.install", "key.remove", "kernel.restart", "daemon.stop"}
+)
 
 
 class Control:

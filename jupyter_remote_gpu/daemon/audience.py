@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteGPUError, error_to_json
@@ -30,6 +33,7 @@ class Audience:
         self.reason: str | None = None
         self.since = 0.0
         self.fault: RemoteGPUError | None = None
+        self._expected: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._trouble: dict[str, str | None] = {"pod": None, "laptop": None}
 
     def attach(self, channel: FaceChannel) -> None:
@@ -53,6 +57,19 @@ class Audience:
         channel = self.channels.get(str(client))
         if channel is not None:
             channel.tell(message)
+        expected = self._expected.get(str(client))
+        if expected is not None and not expected.done():
+            expected.set_result(message)
+
+    @contextlib.contextmanager
+    def expect(self, client: str) -> Iterator[asyncio.Future[dict[str, Any]]]:
+        """The next message to a client that has no channel: the daemon itself asks as it."""
+        expected = asyncio.get_running_loop().create_future()
+        self._expected[client] = expected
+        try:
+            yield expected
+        finally:
+            del self._expected[client]
 
     def reject(self, client: str, number: int, error: RemoteGPUError) -> None:
         """Tell a client that its request will not be handed over."""

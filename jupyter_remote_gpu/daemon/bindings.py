@@ -57,6 +57,21 @@ class Bindings:
                     del table[next(iter(table))]
         self._save()
 
+    def of(self, pod: str, kernel: str) -> tuple[list[str], list[str]]:
+        """The notebooks and the local kernels that are bound to a kernel, newest last."""
+        tables = (self._notebooks, self._locals)
+        notebooks, local = (
+            [n for (p, n), k in t.items() if (p, k) == (pod, kernel)] for t in tables
+        )
+        return notebooks, local
+
+    def move(self, pod: str, old: str, new: str) -> None:
+        """Whatever is bound to `old` belongs to `new` from here on."""
+        for table in (self._notebooks, self._locals):
+            for key in [k for k, v in table.items() if (k[0], v) == (pod, old)]:
+                table[key] = new
+        self._save()
+
     def forget_pod(self, pod: str) -> None:
         """Drop what is bound to kernels on `pod`."""
         for table in (self._notebooks, self._locals):

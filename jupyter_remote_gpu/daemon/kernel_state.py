@@ -243,14 +243,14 @@ class KernelState:
 
     def request(self, client: str, record: Record) -> None:
         """Take a face's request; see `Handover.request`."""
-        self.handover.request(client, record, self._cannot())
+        self.handover.request(client, record, self.obstacle())
         self._on_change(SOON)
 
     def interrupt(self, client: str, tag: str, execution: str | None) -> None:
         """Take a face's interrupt; see `Handover.interrupt`."""
-        self.handover.interrupt(client, tag, execution, self._cannot())
+        self.handover.interrupt(client, tag, execution, self.obstacle())
 
-    def _cannot(self) -> RemoteGPUError | None:
+    def obstacle(self) -> RemoteGPUError | None:
         """Why a request cannot be handed over."""
         if self.mirror.executions.died is not None:
             return sentences.ended()

@@ -37,11 +37,17 @@ log = logging.getLogger(__name__)
 
 
 class Opener:
-    """Finds or starts kernels; one opening of a notebook at a time."""
+    """Finds or starts kernels; one opening of a notebook at a time.
+
+    Attributes
+    ----------
+    locks : dict
+        By pod and by what a kernel is bound to.
+    """
 
     def __init__(self, pods: Pods) -> None:
         self._pods = pods
-        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._faces: dict[str, dict[str, str | None]] = {}
 
     async def open(
@@ -84,7 +90,7 @@ class Opener:
             if bound is None or bound.state.mirror.identity is None or how_it_ended(bound.state):
                 return {"pod": pod, "kernel": None, "joined": False}
             return self._answer(bound, joined=True)
-        async with self._locks[pod, local_kernel or notebook or folder]:
+        async with self.locks[pod, local_kernel or notebook or folder]:
             await entry.connected(CONNECT_SECONDS)
             known = self._known(pod, client, notebook, local_kernel)
             kernel = None if fresh else await self._living(entry, known)
@@ -178,18 +184,28 @@ class Opener:
         else:
             kernel, spec = None, None
         if kernel is None or not isinstance(spec, dict):
-            spec = self._spec(entry, notebook, local_kernel, folder)
-            # On disk before the pod is asked: a daemon killed meanwhile asks for the same again.
-            kernel = await self._pods.new_kernel(
-                spec["kernel"], pod=entry.name, notebook=notebook, start=spec
-            )
+            spec = self.spec(entry, notebook, local_kernel, working_name(self._pods.laptop, folder))
+            kernel = await self.prepare(entry, spec, notebook)
             self._bind(entry.name, spec["kernel"], notebook, local_kernel)
+        await self.begin(entry, kernel, spec)
+        return kernel
+
+    async def prepare(
+        self, entry: PodEntry, spec: dict[str, Any], notebook: str | None
+    ) -> KernelLink:
+        """A kernel that is still to be started, on disk: a daemon killed meanwhile asks again."""
+        return await self._pods.new_kernel(
+            spec["kernel"], pod=entry.name, notebook=notebook, start=spec
+        )
+
+    async def begin(self, entry: PodEntry, kernel: KernelLink, spec: dict[str, Any]) -> None:
+        """Have the pod start what `prepare` made; the same again when the link breaks."""
         for attempt in range(START_TRIES):
             await entry.connected(CONNECT_SECONDS)
             try:
                 # Shielded: what the pod has begun is taken up, also when the face has gone.
                 await self._pods.shield(asyncio.ensure_future(self._ask(entry, kernel, spec)))
-                return kernel
+                return
             except LinkError as e:
                 log.warning("start of kernel %s: %s", kernel.state.id, e)
                 if attempt == START_TRIES - 1:
@@ -215,16 +231,17 @@ class Opener:
         kernel.state.alive = True
         kernel.adopt(bridge)
 
-    def _spec(
+    def spec(
         self, entry: PodEntry, notebook: str | None, local_kernel: str | None, folder: str
     ) -> dict[str, Any]:
+        """What the pod is asked to start, in its working folder of that name."""
         specs = (entry.link.probe or {}).get("kernelspecs")
         if not isinstance(specs, list) or not specs or not isinstance(specs[0], dict):
             raise PodError(f"Pod {entry.name} has no kernelspec. On the pod, install ipykernel.")
         return {
             "kernel": uuid.uuid4().hex,
             "spec": specs[0],
-            "folder": working_name(self._pods.laptop, folder),
+            "folder": folder,
             "binding": {
                 "laptop": self._pods.laptop,
                 "notebook": notebook,

@@ -12,9 +12,12 @@ from ..models import PodState
 from ..wire.records import is_id
 from .doctor import examine
 from .entry import PodEntry
+from .interrupting import interrupt
+from .kernel_link import KernelLink
 from .listing import list_kernels
 from .opening import Opener
 from .pods import Pods
+from .restarting import restart
 from .snapshot import Snapshots
 
 STOP_SECONDS = 20.0
@@ -45,7 +48,9 @@ class Operations:
             "kernel.list": self._kernel_list,
             "kernel.bind": self._kernel_bind,
             "kernel.stop": self._kernel_stop,
+            "kernel.restart": self._kernel_restart,
             "execution.find": self._execution_find,
+            "execution.interrupt": self._execution_interrupt,
             "key.install": self._key_install,
             "key.remove": self._key_remove,
             "doctor": self._doctor,
@@ -75,7 +80,7 @@ class Operations:
         words = isinstance(ssh, list) and all(isinstance(w, str) for w in ssh)
         if not isinstance(ssh, (str, list)) or not (isinstance(ssh, str) or words):
             raise BadInput("The ssh command is missing: paste it as the provider shows it.")
-        entry = self._pods.add(_text(args, "name"), ssh, _text_or_none(args, "python"))
+        entry = self._pods.add(_text_or_none(args, "name"), ssh, _text_or_none(args, "python"))
         return self._pod(entry)
 
     async def _pod_remove(self, args: Args) -> Args:
@@ -154,7 +159,26 @@ class Operations:
         await entry.need().run("stop", {"kernel": kernel}, STOP_SECONDS)
         return {}
 
+    async def _kernel_restart(self, args: Args) -> Args:
+        entry, kernel = self._pods.entry(args.get("pod")), self._pods.kernel(args.get("kernel"))
+        return {"kernel": await self._whole(restart(self._pods, self._opener, entry, kernel))}
+
+    async def _execution_interrupt(self, args: Args) -> Args:
+        kernel, name = self._execution(args)
+        return {"done": await interrupt(kernel, name)}
+
     async def _execution_find(self, args: Args) -> Args:
+        kernel, name = self._execution(args)
+        mirror = kernel.state.mirror
+        return {
+            "pod": mirror.pod,
+            "kernel": mirror.id,
+            "identity": mirror.identity,
+            "execution": mirror.executions.info(name).to_json(),
+        }
+
+    def _execution(self, args: Args) -> tuple[KernelLink, str]:
+        """The execution whose id begins with ``id``, and its kernel."""
         prefix = _text(args, "id").lower()
         if len(prefix) < MIN_PREFIX or not prefix.isalnum():
             raise BadInput(f"Give at least {MIN_PREFIX} digits of the execution's id.")
@@ -171,14 +195,7 @@ class Operations:
                 f"{len(found)} executions begin with {prefix[:40]}: give more digits.",
                 details={"ids": [name for _, name in found[:20]]},
             )
-        kernel, name = found[0]
-        mirror = kernel.state.mirror
-        return {
-            "pod": mirror.pod,
-            "kernel": mirror.id,
-            "identity": mirror.identity,
-            "execution": mirror.executions.info(name).to_json(),
-        }
+        return found[0]
 
     # -- keys, doctor, the daemon itself
 

@@ -105,8 +105,8 @@ class Pods:
             raise no_such_pod(name, self.entries)
         return found
 
-    def add(self, name: str, ssh: str | list[str], python: str | None) -> PodEntry:
-        """Register a pod; it is not connected yet."""
+    def add(self, name: str | None, ssh: str | list[str], python: str | None) -> PodEntry:
+        """Register a pod, under a name made of its host if none is given; not connected yet."""
         pod = self.registry.add(name, ssh, python)
         entry = self._enter(pod)
         self._on_change(NOW)

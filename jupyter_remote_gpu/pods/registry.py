@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +95,8 @@ class Registry:
             raise no_such_pod(name, self._pods)
         return found
 
-    def add(self, name: str, ssh: str | Sequence[str], python: str | None = None) -> Pod:
-        """Register a pod under `name`.
+    def add(self, name: str | None, ssh: str | Sequence[str], python: str | None = None) -> Pod:
+        """Register a pod under `name`; without one, under a name made of its host.
 
         Raises
         ------
@@ -103,6 +105,10 @@ class Registry:
         Conflict
             If there is such a pod already.
         """
+        target = None
+        if name is None:
+            target = parse_ssh(ssh)
+            name = self._free_name(target.host)
         check_pod_name(name)
         # Names become file names, and macOS takes Pod and pod for one.
         taken = next((n for n in self._pods if n.casefold() == name.casefold()), None)
@@ -111,7 +117,7 @@ class Registry:
                 f"There is a pod {taken} already ({self._pods[taken].address}): choose another "
                 f"name, or remove that one: jupyter remote-gpu remove {taken}"
             )
-        pod = Pod(name, parse_ssh(ssh), _check_python(python))
+        pod = Pod(name, target or parse_ssh(ssh), _check_python(python))
         self._save({**self._pods, name: pod})
         return pod
 
@@ -136,6 +142,13 @@ class Registry:
         NotFound, BadInput
         """
         hostkeys.pin(self._folder, self.get(name).name, key)
+
+    def _free_name(self, host: str) -> str:
+        """`host` as a pod can be called; with a number behind it if that is taken."""
+        text = re.sub(r"[^A-Za-z0-9._-]|\.(?=\.)", "-", host).strip("._-")[:56] or "pod"
+        taken = {n.casefold() for n in self._pods}
+        names = (text if n == 1 else f"{text}-{n}" for n in itertools.count(1))
+        return next(name for name in names if name.casefold() not in taken)
 
     def _save(self, pods: dict[str, Pod]) -> None:
         value = {"pods": [pods[n].to_json() for n in sorted(pods)]}
