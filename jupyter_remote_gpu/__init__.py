@@ -25,3 +25,15 @@ def unload_ipython_extension(ipython: Any) -> None:
     from .magic import unload
 
     unload(ipython)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell JupyterLab where the built front end lies (only a development install asks)."""
+    return [{"src": "labextension", "dest": "jupyter-remote-gpu"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server of the extension (not loaded before a server asks)."""
+    from .routes.app import RemoteGPUApp
+
+    return [{"module": "jupyter_remote_gpu", "app": RemoteGPUApp}]

@@ -43,10 +43,13 @@ class JupyterServer:
         The root of its contents.
     home : Path
         Home folder of its kernels: empty, as that of the tests' pod.
+    options : list of str
+        More of its command line.
     """
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder, self.token, self.url = folder, uuid.uuid4().hex, ""
+        self.options: list[str] = []
         self.notebooks, self._runtime = folder / "notebooks", folder / "runtime"
         self._data, self._log = Path(env["JUPYTER_DATA_DIR"]), folder / "server.log"
         self.home = folder / "home"
@@ -71,7 +74,7 @@ class JupyterServer:
     def __enter__(self) -> JupyterServer:
         command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"]
         command += [f"--IdentityProvider.token={self.token}", "--ServerApp.ip=127.0.0.1"]
-        command += [f"--ServerApp.root_dir={self.notebooks}"]
+        command += [f"--ServerApp.root_dir={self.notebooks}", *self.options]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
                 command,
