@@ -189,7 +189,8 @@ class OutputsHandler(RemoteGPUHandler):
     @web.authenticated
     @authorized
     async def get(self, execution: str) -> None:
-        self.answer(await self.manager.outputs(execution))
+        outputs = await self.manager.outputs(execution)
+        await self.answer_in_pieces(outputs, "outputs")
 
 
 class DemoHandler(RemoteGPUHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_remote_gpu import errors
+from jupyter_remote_gpu.routes import answers
 from jupyter_remote_gpu.routes.answers import AUTH_RESOURCE, status_of
 from jupyter_remote_gpu.routes.document import BASE, MAX_BODY, document
 from tests.routes.inside import METHODS, InsideServer, Judge, methods_of, our_routes
@@ -191,3 +193,39 @@ def test_nan_in_an_answer_is_still_json(
     answer = bare.raw("GET", "/hosts", headers={"Authorization": f"token {bare.token}"})
     assert answer.json == {"hosts": [None, {"a": [None, "b"]}]}
     assert b"NaN" not in answer.data
+
+
+def test_a_large_answer_leaves_room_for_others(
+    bare: InsideServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 MB in ten outputs: between them the loop has its turn."""
+    outputs = [{"data": {"image/png": "x" * 5_000_000}} for _ in range(10)]
+    told = {"outcome": None, "widgets": {"a": float("nan")}, "outputs": outputs}
+
+    async def large(execution: str) -> dict[str, Any]:
+        return dict(told)
+
+    turns, seen = 0, []
+
+    def spy(value: Any, encode: Any = answers._encode) -> str:
+        seen.append(turns)
+        return str(encode(value))
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def beside() -> asyncio.Task[None]:
+        return asyncio.create_task(count())
+
+    monkeypatch.setattr(bare.extension._manager, "outputs", large)
+    monkeypatch.setattr(answers, "_encode", spy)
+    counter = bare.call(beside())
+    token = {"Authorization": f"token {bare.token}"}
+    answer = bare.raw("GET", f"/executions/{ID}/outputs", headers=token)
+    bare.loop.call_soon_threadsafe(counter.cancel)
+    assert answer.json == {**told, "widgets": {"a": None}}
+    assert answer.headers["Content-Type"] == "application/json"
+    assert len(set(seen[1:])) == 10
