@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from http.client import responses
@@ -93,6 +94,7 @@ class RemoteGPUHandler(APIHandler):
             for i, item in enumerate(items):
                 self.write((", " if i else "") + _encode(item))
                 await self.flush()
+                await asyncio.sleep(0)  # a socket that takes all at once gives no turn
         except StreamClosedError:
             return  # whoever asked has gone
         self.finish("]}")
