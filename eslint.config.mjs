@@ -65,6 +65,11 @@ export default tseslint.config(
     }
   },
   {
+    // What a test shows, nobody reads.
+    files: ['**/__tests__/**', 'ui-tests/**'],
+    rules: { 'jupyter/no-untranslated-string': 'off' }
+  },
+  {
     files: ['*.js', 'style/*.js', 'ui-tests/*.js'],
     languageOptions: {
       globals: {

@@ -18,9 +18,9 @@ const esModules = [
 
 module.exports = {
   ...jestJupyterLab(__dirname),
-  modulePathIgnorePatterns: ['<rootDir>/jupyter_remote_gpu/labextension'],
   reporters: ['default'],
-  testPathIgnorePatterns: ['/lib/', '/node_modules/', '/ui-tests/'],
+  // Not .venv, lib and labextension, which have copies of the same names.
+  roots: ['<rootDir>/src'],
   testRegex: 'src/.*/.*\\.spec\\.tsx?$',
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };
