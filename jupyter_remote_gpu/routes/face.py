@@ -100,10 +100,14 @@ class DaemonFace:
             if self._control is None:
                 if self._task is not None:
                     await asyncio.wait([self._task])  # the one before is being let go of
+                control = None if self._closed else await Control.open(kind=KIND)
                 if self._closed:
+                    if control is not None:
+                        await control.close()
                     raise DaemonError("The server is being shut down.", code="closed")
-                self._control = await Control.open(kind=KIND)
-                self._task = asyncio.create_task(self._hold(self._control), name="remote-gpu")
+                assert control is not None
+                self._control = control
+                self._task = asyncio.create_task(self._hold(control), name="remote-gpu")
             return self._control
 
     async def close(self) -> None:
