@@ -43,12 +43,15 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { args: 'none' }],
       // Namespaces beside a class are how this ecosystem names its options.
       '@typescript-eslint/no-namespace': 'off',
-      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true }
+      ],
       curly: ['error', 'all'],
       eqeqeq: 'error',
       'max-lines': ['error', { max: 300 }],
       'no-console': ['error', { allow: ['warn', 'error'] }],
-      'prefer-arrow-callback': 'error'
+      'prefer-arrow-callback': ['error', { allowNamedFunctions: true }]
     }
   },
   // The plugin's blocks name files, but not the plugin that their rules are of.
