@@ -130,6 +130,7 @@ def laptop() -> None:
     if not (stamp.exists() and VERSION.exists()):
         frontend.unlink()
         build(folder, stamp, sys.executable, "--editable", f"{ROOT}[lab,test]")
+        frontend.link()
 
 
 def bench() -> None:

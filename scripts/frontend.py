@@ -83,7 +83,7 @@ def ui_packages() -> None:
 
 
 def built() -> None:
-    """Build the front end, and link it into ``.venv``; an editable install has no copy of it."""
+    """Build the front end, and link it into ``.venv``."""
     packages()
     made_from = [ROOT / n for n in ("src", "style", "schema", "package.json", "yarn.lock")]
     stamp = _stamp("built", _hash(*made_from, ROOT / "tsconfig.json"))
@@ -91,7 +91,12 @@ def built() -> None:
         check_node()
         _tool("jlpm", "build:prod")
         _set(stamp, "built")
-    if not LINK.is_symlink():
+    link()
+
+
+def link() -> None:
+    """Show what was built to ``.venv``'s Jupyter, if anything was."""
+    if BUILT.exists() and not LINK.is_symlink():
         _tool("jupyter-builder", "develop", "--overwrite", str(ROOT))
 
 
