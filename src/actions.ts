@@ -1,0 +1,153 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { fileName } from './cells';
+import type { IActions } from './components/context';
+import { confirmed, showLines, tellError } from './dialogs';
+import { firstLine } from './executions';
+import type { IRemoteGPU } from './tokens';
+import type { IKernelRow, IPlacedExecution, IPod } from './types';
+
+/** What buttons and commands do: ask where it is needed, do it, tell what went wrong. */
+export class Actions implements IActions {
+  constructor(
+    private readonly model: IRemoteGPU,
+    private readonly trans: TranslationBundle,
+    private readonly goTo: (execution: IPlacedExecution) => Promise<void>
+  ) {}
+
+  addPod = async (ssh: string): Promise<void> => {
+    await this.model.addPod(ssh);
+  };
+
+  startDemo = (): Promise<void> => this.model.startDemo();
+
+  hosts = (): Promise<string[]> => this.model.hosts();
+
+  kernels = (): ReturnType<IRemoteGPU['kernels']> => this.model.kernels();
+
+  connect = (pod: string, acceptHostKey?: string): void => {
+    this.model.connect(pod, acceptHostKey).catch(tellError);
+  };
+
+  disconnect = (pod: string): void => {
+    this.model.disconnect(pod).catch(tellError);
+  };
+
+  tryServer = (): void => {
+    void this.model.refresh();
+  };
+
+  reloadPage = (): void => {
+    window.location.reload();
+  };
+
+  remove = (pod: IPod): void => {
+    this._remove(pod).catch(tellError);
+  };
+
+  showLog = (pod: string): void => {
+    this.model
+      .log(pod)
+      .then(lines =>
+        showLines(this.trans.__('Log of %1', pod), lines, this.trans)
+      )
+      .catch(tellError);
+  };
+
+  show = (execution: IPlacedExecution): void => {
+    this.goTo(execution).catch(tellError);
+  };
+
+  interrupt = (execution: IPlacedExecution): void => {
+    this._interrupt(execution).catch(tellError);
+  };
+
+  restart = (kernel: IKernelRow): Promise<boolean> => {
+    const { trans, model } = this;
+    return this._end(
+      trans.__('Restart the kernel of %1?', titleOf(kernel)),
+      trans.__('All its variables are lost, and what runs in it ends.'),
+      trans.__('Restart'),
+      () => model.restartKernel(kernel.pod, kernel.id)
+    );
+  };
+
+  stop = (kernel: IKernelRow): Promise<boolean> => {
+    const { trans, model } = this;
+    return this._end(
+      trans.__('Stop the kernel of %1?', titleOf(kernel)),
+      trans.__(
+        'All its variables are lost, and what runs in it ends. Output that was kept stays.'
+      ),
+      trans.__('Stop'),
+      () => model.stopKernel(kernel.pod, kernel.id)
+    );
+  };
+
+  private async _end(
+    title: string,
+    body: string,
+    label: string,
+    work: () => Promise<void>
+  ): Promise<boolean> {
+    try {
+      if (!(await confirmed(title, body, label, this.trans))) {
+        return false;
+      }
+      await work();
+      return true;
+    } catch (error) {
+      tellError(error);
+      return false;
+    }
+  }
+
+  private async _remove(pod: IPod): Promise<void> {
+    const { trans } = this;
+    const sure = await confirmed(
+      trans.__('Remove %1?', pod.name),
+      trans.__(
+        'The pod is taken from the list, with its host key and the key that was made for it. Kernels on it run on, and cost what they cost.'
+      ),
+      trans.__('Remove'),
+      trans
+    );
+    if (!sure) {
+      return;
+    }
+    const left = await this.model.removePod(pod.name);
+    if (left !== null) {
+      await showLines(
+        trans.__('A key of ours is still on %1: take it away there', pod.name),
+        [left],
+        trans
+      );
+    }
+  }
+
+  private async _interrupt(execution: IPlacedExecution): Promise<void> {
+    const { trans } = this;
+    const done = await this.model.interrupt(execution.id);
+    const line = firstLine(execution.code);
+    if (done === null) {
+      Notification.info(
+        trans.__(
+          'The link is down: “%1” is interrupted when it is back.',
+          line
+        ),
+        { autoClose: 8000 }
+      );
+    } else if (!done) {
+      Notification.info(trans.__('“%1” does not run any more.', line), {
+        autoClose: 5000
+      });
+    }
+  }
+}
+
+function titleOf(kernel: IKernelRow): string {
+  return kernel.notebook
+    ? fileName(kernel.notebook)
+    : kernel.displayName || kernel.id.slice(0, 8);
+}

@@ -1,0 +1,261 @@
+import type { Event, ServerConnection } from '@jupyterlab/services';
+import { PromiseDelegate } from '@lumino/coreutils';
+import { DisposableDelegate } from '@lumino/disposable';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import { activeOf, endedSince } from './executions';
+import { Client } from './client';
+import { parseAbout, parseSnapshot } from './parse';
+import type { IAnswer } from './request';
+import { RequestError } from './request';
+import { Retry } from './retry';
+import type { IRemoteGPU, Link } from './tokens';
+import type { IPlacedExecution, IPod, ISnapshot } from './types';
+import { sameVersion } from './versions';
+
+export const EVENT =
+  'https://events.jupyter.org/jupyter_remote_gpu/snapshot/v1';
+
+/** So often the daemon is asked for while somebody looks closely: it may end when nobody does. */
+const KEEP_MS = 45_000;
+/** Hints within so many milliseconds are one. */
+const HINT_MS = 400;
+
+/** The model: what the server told last, and how to ask. Nothing is asked before `watch`. */
+export class RemoteGPUManager extends Client implements IRemoteGPU {
+  constructor(options: RemoteGPUManager.IOptions) {
+    super(options.serverSettings);
+    this._stream = options.events;
+    this.pageVersion = options.pageVersion ?? '';
+    this._stream?.connect(this._onEvent, this);
+  }
+
+  /** The version of the front end, once it is known. */
+  pageVersion: string;
+  snapshot: ISnapshot | null = null;
+  active: readonly IPlacedExecution[] = [];
+  link: Link = 'unknown';
+  linkReason = '';
+  linkSince = Date.now();
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get ended(): ISignal<this, IPlacedExecution> {
+    return this._ended;
+  }
+
+  get ready(): Promise<void> {
+    return this._ready.promise;
+  }
+
+  get pods(): readonly IPod[] {
+    return this.snapshot?.pods ?? [];
+  }
+
+  get nextTry(): number | null {
+    return this._retry.next;
+  }
+
+  get mismatch(): { page: string; server: string } | null {
+    const page = this.pageVersion;
+    const server = this._serverVersion;
+    return sameVersion(page, server) ? null : { page, server };
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  now(): number {
+    return (Date.now() + this._ahead) / 1000;
+  }
+
+  watch(closely = false): IDisposable {
+    const watcher = { closely };
+    this._watchers.add(watcher);
+    if (closely) {
+      this._retry.pause();
+      void this.refresh();
+      this._keep();
+    } else if (this._watchers.size === 1) {
+      void this._glance();
+    }
+    return new DisposableDelegate(() => {
+      this._watchers.delete(watcher);
+      if (this._watchers.size === 0) {
+        this._retry.pause();
+      }
+      if (!this._closely) {
+        clearInterval(this._keeping);
+        this._keeping = undefined;
+      }
+    });
+  }
+
+  /** Fetch the snapshot. One request at a time; who asks meanwhile gets the one that follows. */
+  override async refresh(): Promise<void> {
+    if (this._fetching) {
+      this._again ??= this._fetching.then(() => {
+        this._again = null;
+        return this.refresh();
+      });
+      return this._again;
+    }
+    this._fetching = this._fetch().finally(() => (this._fetching = null));
+    return this._fetching;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._stream?.disconnect(this._onEvent, this);
+    this._retry.pause();
+    clearTimeout(this._hint);
+    clearInterval(this._keeping);
+    this._watchers.clear();
+    Signal.clearData(this);
+  }
+
+  private get _closely(): boolean {
+    return [...this._watchers].some(watcher => watcher.closely);
+  }
+
+  /** See whether there is anything to show, without a daemon being started for it. */
+  private async _glance(): Promise<void> {
+    try {
+      const about = parseAbout((await this.ask('about')).data);
+      this._serverVersion = about.version;
+      if (about.error?.code === 'version') {
+        this._failed(new RequestError('version', about.error.message));
+      } else if (about.daemon) {
+        await this.refresh();
+      } else {
+        this._retry.done();
+        this._linked('ok', '');
+        this._changed.emit();
+      }
+    } catch (error) {
+      this._failed(error);
+    }
+  }
+
+  private async _fetch(): Promise<void> {
+    try {
+      if (this.link !== 'ok') {
+        // After a server has come back it may be another version.
+        const about = parseAbout((await this.ask('about')).data);
+        this._serverVersion = about.version;
+      }
+      const before = Date.now();
+      const answer = await this.ask('snapshot', { etag: this._etag });
+      if (this._isDisposed) {
+        return;
+      }
+      this._took(answer, before);
+    } catch (error) {
+      this._failed(error);
+    }
+  }
+
+  private _took(answer: IAnswer, before: number): void {
+    const linked = this.link === 'ok';
+    this._retry.done();
+    if (!linked) {
+      this._linked('ok', '');
+    }
+    if (answer.status !== 304) {
+      this._etag = answer.etag;
+      const snapshot = parseSnapshot(answer.data);
+      const gone = endedSince(this.active, snapshot);
+      this.snapshot = snapshot;
+      this.active = activeOf(snapshot);
+      this._tell(before, answer);
+      this._changed.emit();
+      gone.forEach(execution => this._ended.emit(execution));
+    } else if (!linked) {
+      this._changed.emit();
+    }
+    this._ready.resolve();
+  }
+
+  /** How far the server's clock is ahead of ours, by its Date, which has whole seconds. */
+  private _tell(before: number, { date }: IAnswer): void {
+    const sent = Date.parse(date ?? '');
+    const apart = sent + 500 - (before + Date.now()) / 2;
+    this._ahead = Math.abs(apart) > 2000 ? apart : 0;
+  }
+
+  private _failed(error: unknown): void {
+    if (this._isDisposed) {
+      return;
+    }
+    const fault = error instanceof RequestError ? error.fault : 'refused';
+    this._linked(
+      fault === 'refused' ? 'trouble' : fault,
+      error instanceof Error ? error.message : String(error)
+    );
+    if (this._watchers.size > 0) {
+      this._retry.again();
+    }
+    this._changed.emit();
+  }
+
+  private _linked(link: Link, reason: string): void {
+    if (link !== this.link) {
+      this.linkSince = Date.now();
+      this._etag = null;
+    }
+    this.link = link;
+    this.linkReason = reason;
+  }
+
+  private _keep(): void {
+    this._keeping ??= setInterval(() => {
+      if (this.link === 'ok' && document.visibilityState === 'visible') {
+        void this.refresh();
+      }
+    }, KEEP_MS);
+  }
+
+  private _onEvent(_: unknown, emission: Event.Emission): void {
+    if (emission.schema_id !== EVENT || this._watchers.size === 0) {
+      return;
+    }
+    this._hint ??= setTimeout(() => {
+      this._hint = undefined;
+      void this.refresh();
+    }, HINT_MS);
+  }
+
+  private readonly _stream: Event.Stream | null;
+  private readonly _watchers = new Set<{ closely: boolean }>();
+  private readonly _retry = new Retry(() => {
+    void (this._closely || this.snapshot ? this.refresh() : this._glance());
+  });
+  private readonly _ready = new PromiseDelegate<void>();
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _ended = new Signal<this, IPlacedExecution>(this);
+  private _fetching: Promise<void> | null = null;
+  private _again: Promise<void> | null = null;
+  private _etag: string | null = null;
+  private _serverVersion = '';
+  private _ahead = 0;
+  private _hint: ReturnType<typeof setTimeout> | undefined;
+  private _keeping: ReturnType<typeof setInterval> | undefined;
+  private _isDisposed = false;
+}
+
+export namespace RemoteGPUManager {
+  export interface IOptions {
+    readonly serverSettings: ServerConnection.ISettings;
+    /** Hints that something changed; null: there are none. */
+    readonly events: Event.Stream | null;
+    readonly pageVersion?: string;
+  }
+}

@@ -1,0 +1,131 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { isCodeCellModel } from '@jupyterlab/cells';
+import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { isGPUCell, toggle, usesMagics } from '../cells';
+import { CommandIDs, DOMAIN } from '../ids';
+import { gpuIcon, stateIcon } from '../icons';
+import { Magics } from '../magics';
+import { foremost, shortState } from '../sentences';
+import { IRemoteGPU } from '../tokens';
+
+/** "Run on GPU" in the toolbars, and the magics that it takes. */
+export const notebook: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-remote-gpu:notebook',
+  description: 'Adds %%gpu to cells, and loads the magics where they are used.',
+  autoStart: true,
+  requires: [IRemoteGPU, INotebookTracker],
+  optional: [ITranslator, IStatusBar],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IRemoteGPU,
+    tracker: INotebookTracker,
+    translator: ITranslator | null,
+    bar: IStatusBar | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const magics = new Magics(trans);
+    const source = () => {
+      const cell = tracker.activeCell?.model;
+      return cell && isCodeCellModel(cell)
+        ? cell.sharedModel.getSource()
+        : null;
+    };
+    /** Whether this button is the one that tells how the pod is. */
+    const tells = (place: unknown) => bar === null && place === 'notebook';
+
+    app.commands.addCommand(CommandIDs.toggleCell, {
+      label: ({ place }) => {
+        const pod = tells(place) ? foremost(model.pods) : null;
+        if (pod) {
+          return shortState(pod, model.now(), trans);
+        }
+        return place === 'notebook' ? trans.__('GPU') : trans.__('Run on GPU');
+      },
+      caption: () =>
+        isGPUCell(source() ?? '')
+          ? trans.__('Run this cell here: remove %1', '%%gpu')
+          : trans.__('Run on GPU: add %1 to this cell', '%%gpu'),
+      icon: ({ place }) =>
+        place === 'notebook'
+          ? stateIcon(foremost(model.pods)?.state)
+          : place === 'cell'
+            ? gpuIcon
+            : undefined,
+      isToggled: () => isGPUCell(source() ?? ''),
+      isToggleable: true,
+      isEnabled: () => source() !== null,
+      describedBy: {
+        args: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            place: {
+              type: 'string',
+              enum: ['notebook', 'cell'],
+              description: 'The toolbar that the button is in.'
+            }
+          }
+        }
+      },
+      execute: () => {
+        const panel = tracker.currentWidget;
+        const text = source();
+        if (!panel || text === null || !tracker.activeCell) {
+          return;
+        }
+        const { end, insert } = toggle(text);
+        tracker.activeCell.model.sharedModel.updateSource(0, end, insert);
+        if (insert) {
+          magics.load(panel.sessionContext);
+        }
+        changed();
+      }
+    });
+
+    // Toolbars draw a button anew when its command is said to have changed.
+    let shown = '';
+    const changed = () => {
+      const pod = foremost(model.pods);
+      const now =
+        (pod ? shortState(pod, model.now(), trans) : '') +
+        String(isGPUCell(source() ?? '')) +
+        String(source() !== null);
+      if (now !== shown) {
+        shown = now;
+        app.commands.notifyCommandChanged(CommandIDs.toggleCell);
+      }
+    };
+    model.changed.connect(changed);
+    tracker.activeCellChanged.connect((_, cell) => {
+      cell?.model.contentChanged.connect(changed);
+      changed();
+    });
+
+    tracker.widgetAdded.connect(() => {
+      // One watcher is enough, as long as the page is open.
+      if (!watched) {
+        watched = true;
+        void app.restored.then(() => model.watch());
+      }
+    });
+    let watched = false;
+
+    NotebookActions.executionScheduled.connect((_, { notebook: of, cell }) => {
+      const text = cell.model.sharedModel.getSource();
+      const panel = usesMagics(text)
+        ? tracker.find(each => each.content === of)
+        : undefined;
+      if (panel && isCodeCellModel(cell.model)) {
+        magics.load(panel.sessionContext);
+        // From now on the server follows the daemon, and tells what happens.
+        void model.refresh();
+      }
+    });
+  }
+};

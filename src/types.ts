@@ -1,0 +1,107 @@
+/** What the server tells, as it is used here; `parse.ts` makes these of any answer. */
+
+export const POD_STATES = [
+  'disconnected',
+  'connecting',
+  'host-key',
+  'preparing',
+  'connected',
+  'reconnecting',
+  'failed'
+] as const;
+
+export type PodState = (typeof POD_STATES)[number];
+
+export type ExecutionState = 'queued' | 'running' | 'ended';
+
+/** One cell that was handed to a kernel on a pod. */
+export interface IExecution {
+  readonly id: string;
+  readonly code: string;
+  readonly state: ExecutionState;
+  /** Seconds since the epoch. */
+  readonly requested: number | null;
+  readonly started: number | null;
+  readonly ended: number | null;
+  /** `ok`, `error`, `aborted`, `died`, or what a newer server calls it. */
+  readonly outcome: string | null;
+  readonly count: number | null;
+  /** What the kernel was told to be its notebook, an absolute path there. */
+  readonly notebook: string | null;
+  readonly cell: string | null;
+  readonly localKernel: string | null;
+  /** It is no cell of the user's. */
+  readonly silent: boolean;
+}
+
+export interface IKernel {
+  readonly id: string;
+  readonly pod: string;
+  readonly displayName: string;
+  readonly alive: boolean | null;
+  readonly notebook: string | null;
+  readonly executions: ReadonlyArray<IExecution>;
+}
+
+export interface IHostKey {
+  readonly fingerprint: string;
+  readonly type: string;
+}
+
+export interface IPod {
+  readonly name: string;
+  readonly address: string;
+  readonly state: PodState;
+  readonly reason: string | null;
+  readonly code: string | null;
+  readonly since: number | null;
+  /** The latest round trip in seconds. */
+  readonly latency: number | null;
+  readonly waiting: number;
+  readonly nextTry: number | null;
+  readonly hostKey: IHostKey | null;
+  readonly warnings: ReadonlyArray<string>;
+  readonly kernels: ReadonlyArray<IKernel>;
+}
+
+export interface ISnapshot {
+  readonly revision: number;
+  readonly pods: ReadonlyArray<IPod>;
+}
+
+/** A kernel in the list that the pods were asked for. */
+export interface IKernelRow {
+  readonly id: string;
+  readonly pod: string;
+  readonly alive: boolean | null;
+  readonly orphan: boolean;
+  /** The pod was not asked: this is what was known last. */
+  readonly stale: boolean;
+  /** Seconds. */
+  readonly age: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+  readonly gpuMemory: number | null;
+  readonly displayName: string;
+  readonly notebook: string | null;
+}
+
+export interface IKernelList {
+  readonly kernels: ReadonlyArray<IKernelRow>;
+  /** Sentences by the names of pods that could not be asked. */
+  readonly errors: ReadonlyArray<readonly [string, string]>;
+}
+
+export interface IAbout {
+  readonly version: string;
+  readonly daemon: boolean;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** An execution with where it runs. */
+export interface IPlacedExecution extends IExecution {
+  readonly pod: string;
+  readonly kernel: string;
+  /** The pod's link stands. */
+  readonly linked: boolean;
+}

@@ -1,0 +1,103 @@
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { fileName } from '../cells';
+import { Clock } from '../clock';
+import { Surroundings, useNow, useTrans } from '../components/context';
+import { Elapsed, look } from '../components/parts';
+import { firstLine } from '../executions';
+import { foremost, shortState } from '../sentences';
+import type { IRemoteGPU } from '../tokens';
+import type { IPlacedExecution, IPod } from '../types';
+
+/** The status bar's item: the pod's dot and name, and what runs. */
+export class StatusItem extends ReactWidget {
+  constructor(
+    private readonly model: IRemoteGPU,
+    private readonly trans: TranslationBundle,
+    private readonly onClick: () => void
+  ) {
+    super();
+    this.addClass('jp-RemoteGPU-statusItem');
+    const clock = new Clock(() => model.now());
+    clock.running = true;
+    this._surroundings = { trans, clock };
+    model.changed.connect(this._onChanged, this);
+  }
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this.model.changed.disconnect(this._onChanged, this);
+      this._surroundings.clock.running = false;
+      super.dispose();
+    }
+  }
+
+  protected override render(): JSX.Element {
+    const { model, trans } = this;
+    const gone = model.link === 'server-gone';
+    return (
+      <Surroundings.Provider value={this._surroundings}>
+        <button
+          type="button"
+          className="jp-RemoteGPU-status"
+          title={trans.__('Remote GPU: open the panel')}
+          onClick={this.onClick}
+        >
+          {gone ? (
+            trans.__('Remote GPU: no server')
+          ) : (
+            <Status pod={foremost(model.pods)} active={model.active} />
+          )}
+        </button>
+      </Surroundings.Provider>
+    );
+  }
+
+  private _onChanged(): void {
+    this.update();
+  }
+
+  private readonly _surroundings: { trans: TranslationBundle; clock: Clock };
+}
+
+function Status(props: {
+  pod: IPod | null;
+  active: readonly IPlacedExecution[];
+}): JSX.Element {
+  const trans = useTrans();
+  const { pod, active } = props;
+  if (pod === null) {
+    return <>{trans.__('Remote GPU')}</>;
+  }
+  const runs = active.find(({ state }) => state === 'running');
+  return (
+    <>
+      <span className={look(pod.state)} aria-hidden="true" />
+      <span>
+        {pod.state === 'reconnecting' ? (
+          <Counting pod={pod} />
+        ) : (
+          shortState(pod, 0, trans)
+        )}
+      </span>
+      {runs && (
+        <span className="jp-RemoteGPU-num">
+          {runs.notebook ? fileName(runs.notebook) : firstLine(runs.code)}
+          {runs.started !== null && (
+            <>
+              {' '}
+              <Elapsed since={runs.started} />
+            </>
+          )}
+        </span>
+      )}
+      {active.length > 1 && <span>{`+${active.length - 1}`}</span>}
+    </>
+  );
+}
+
+function Counting({ pod }: { pod: IPod }): JSX.Element {
+  return <>{shortState(pod, useNow(), useTrans())}</>;
+}
