@@ -44,7 +44,7 @@ test: environments
 	step jlpm lint:check; \
 	step jlpm test; \
 	step $(PY) -m pytest -n $(JOBS) --dist loadfile; \
-	cd ui-tests && step jlpm test; \
+	cd ui-tests && step jlpm playwright test; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-long: environments

@@ -21,6 +21,7 @@ module.exports = {
   reporters: ['default'],
   // Not .venv, lib and labextension, which have copies of the same names.
   roots: ['<rootDir>/src'],
+  testPathIgnorePatterns: ['/node_modules/'],
   testRegex: 'src/.*/.*\\.spec\\.tsx?$',
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };
