@@ -41,9 +41,7 @@ class RemoteGPUApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Make the manager; nothing is asked of the daemon before the first request."""
-        assert self.serverapp is not None
-        kernels = self.serverapp.kernel_manager
-        self._manager = Manager(self._told, self.idle_seconds, kernels.cwd_for_path)
+        self._manager = Manager(self._told, self.idle_seconds)
         self._events.register_event_schema(_SCHEMA)
 
     def initialize_handlers(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -32,19 +31,11 @@ class Manager:
         Called with each new snapshot.
     idle_seconds : float
         See `DaemonFace`.
-    folder_of : callable
-        The folder on this machine of a contents path, as the server gives it to its kernels.
     """
 
-    def __init__(
-        self,
-        on_snapshot: Callable[[Json], None],
-        idle_seconds: float,
-        folder_of: Callable[[str], str],
-    ) -> None:
+    def __init__(self, on_snapshot: Callable[[Json], None], idle_seconds: float) -> None:
         self.face = DaemonFace(on_snapshot, idle_seconds)
         self.demo = Demo()
-        self._folder_of = folder_of
 
     async def close(self, seconds: float) -> None:
         """Let go of the daemon and end the demo pod; about so long."""
@@ -110,16 +101,6 @@ class Manager:
 
     # -- executions
 
-    async def executions(self, path: str) -> list[Json]:
-        """All that the notebook of that contents path ran, in order."""
-        folder = await asyncio.to_thread(self._folder_of, path)
-        # As Jupyter Server names the notebook to its kernel (JPY_SESSION_NAME).
-        name = os.path.join(folder, path.rpartition("/")[2])
-        from ..client import refill
-
-        async with self.face.use() as control:
-            return await refill.executions_of(control, name)
-
     async def execution(self, id: str) -> Json:
         found = await self.face.request("execution.find", id=_whole_id(id))
         execution: Json = found.pop("execution")
@@ -127,23 +108,6 @@ class Manager:
 
     async def interrupt(self, id: str) -> Json:
         return await self.face.request("execution.interrupt", id=_whole_id(id))
-
-    async def outputs(self, id: str) -> Json:
-        """What an execution's cell shows, folded from the log."""
-        from ..client import refill
-
-        execution = await self.execution(id)
-        async with self.face.use() as control:
-            done = await refill.completed(control, id)
-        return {
-            "execution": execution,
-            "outputs": done.outputs,
-            "execution_count": done.execution_count,
-            "outcome": done.outcome,
-            "cursor": done.cursor,
-            "first": done.first,
-            "widgets": done.widgets,
-        }
 
 
 def _bare(pod: Json) -> Json:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.routes.cells import CONTENTS
 from tests.routes.inside import InsideServer
 from tests.support.daemon import OwnDaemon, own_daemon
+from tests.support.face import KernelFace
 from tests.support.place import Place, whole_place
 
 
@@ -51,3 +54,24 @@ def server(place: Place, short: Path) -> Iterator[InsideServer]:
     """A server, and the pod "pod"."""
     with InsideServer(short / "jupyter") as server:
         yield server
+
+
+@pytest.fixture
+def connected(server: InsideServer, place: Place) -> InsideServer:
+    place.connect()
+    return server
+
+
+@pytest.fixture
+def notebook(connected: InsideServer) -> str:
+    """What Jupyter Server gives the kernel of `CONTENTS` as JPY_SESSION_NAME."""
+    (connected.notebooks / "sub folder").mkdir(exist_ok=True)
+    env = connected.app.session_manager.get_kernel_env(CONTENTS, CONTENTS.rpartition("/")[2])
+    return str(env["JPY_SESSION_NAME"])
+
+
+@pytest.fixture
+def cell(place: Place, notebook: str) -> Iterator[KernelFace]:
+    face = KernelFace(place.face, "pod", notebook=notebook, local_kernel=uuid.uuid4().hex)
+    yield face
+    face.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from jupyter_remote_gpu import errors
-from jupyter_remote_gpu.routes import answers
 from jupyter_remote_gpu.routes.answers import AUTH_RESOURCE, status_of
 from jupyter_remote_gpu.routes.document import BASE, MAX_BODY, document
 from tests.routes.inside import METHODS, InsideServer, Judge, methods_of, our_routes
@@ -156,10 +154,8 @@ def test_each_error_has_its_status(bare: InsideServer, monkeypatch: pytest.Monke
         async def fail(path: str, error: errors.RemoteGPUError = error) -> Any:
             raise error
 
-        monkeypatch.setattr(manager, "executions", fail)
-        told = bare.raw(
-            "GET", "/executions?notebook=a", headers={"Authorization": f"token {bare.token}"}
-        )
+        monkeypatch.setattr(manager, "log", fail)
+        told = bare.raw("GET", "/pods/a/log", headers={"Authorization": f"token {bare.token}"})
         assert told.status == status, kind
         assert told.json["message"] == error.message
         assert (told.json["code"], told.json["details"]) == (kind.code, {"a": 1})
@@ -172,8 +168,8 @@ def test_a_fault_of_ours_tells_nothing_of_itself(
     async def fail(path: str) -> Any:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(bare.extension._manager, "executions", fail)
-    told = bare.ask("GET", "/executions?notebook=a", status=500)
+    monkeypatch.setattr(bare.extension._manager, "log", fail)
+    told = bare.ask("GET", "/pods/a/log", status=500)
     assert told["code"] == "internal"
     assert "secret" not in json.dumps(told)
 
@@ -193,39 +189,3 @@ def test_nan_in_an_answer_is_still_json(
     answer = bare.raw("GET", "/hosts", headers={"Authorization": f"token {bare.token}"})
     assert answer.json == {"hosts": [None, {"a": [None, "b"]}]}
     assert b"NaN" not in answer.data
-
-
-def test_a_large_answer_leaves_room_for_others(
-    bare: InsideServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """50 MB in ten outputs: between them the loop has its turn."""
-    outputs = [{"data": {"image/png": "x" * 5_000_000}} for _ in range(10)]
-    told = {"outcome": None, "widgets": {"a": float("nan")}, "outputs": outputs}
-
-    async def large(execution: str) -> dict[str, Any]:
-        return dict(told)
-
-    turns, seen = 0, []
-
-    def spy(value: Any, encode: Any = answers._encode) -> str:
-        seen.append(turns)
-        return str(encode(value))
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async def beside() -> asyncio.Task[None]:
-        return asyncio.create_task(count())
-
-    monkeypatch.setattr(bare.extension._manager, "outputs", large)
-    monkeypatch.setattr(answers, "_encode", spy)
-    counter = bare.call(beside())
-    token = {"Authorization": f"token {bare.token}"}
-    answer = bare.raw("GET", f"/executions/{ID}/outputs", headers=token)
-    bare.loop.call_soon_threadsafe(counter.cancel)
-    assert answer.json == {**told, "widgets": {"a": None}}
-    assert answer.headers["Content-Type"] == "application/json"
-    assert len(set(seen[1:])) == 10

@@ -2,81 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import quote
 
 import psutil
-import pytest
 
 from jupyter_remote_gpu.routes.document import document
+from tests.routes.cells import SLEEP, submit
 from tests.routes.inside import InsideServer
 from tests.support.daemon import until
 from tests.support.face import KernelFace
 from tests.support.place import Place
-
-CONTENTS = "sub folder/täglich.ipynb"
-SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(120)"
-
-
-@pytest.fixture
-def connected(server: InsideServer, place: Place) -> InsideServer:
-    place.connect()
-    return server
-
-
-@pytest.fixture
-def notebook(connected: InsideServer) -> str:
-    """What Jupyter Server gives the kernel of `CONTENTS` as JPY_SESSION_NAME."""
-    (connected.notebooks / "sub folder").mkdir(exist_ok=True)
-    env = connected.app.session_manager.get_kernel_env(CONTENTS, CONTENTS.rpartition("/")[2])
-    return str(env["JPY_SESSION_NAME"])
-
-
-@pytest.fixture
-def cell(place: Place, notebook: str) -> Iterator[KernelFace]:
-    face = KernelFace(place.face, "pod", notebook=notebook, local_kernel=uuid.uuid4().hex)
-    yield face
-    face.close()
-
-
-def submit(face: KernelFace, code: str, **meta: Any) -> str:
-    execution = uuid.uuid4().hex
-    content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-    face.channel.submit(
-        "execute_request", content, msg_id=uuid.uuid4().hex, execution=execution, meta=meta
-    )
-    return execution
-
-
-def test_what_a_notebook_ran(connected: InsideServer, cell: KernelFace, notebook: str) -> None:
-    ids = []
-    for i in range(3):
-        code = f"print({i}); {i}" if i < 2 else SLEEP
-        ids.append(submit(cell, code, notebook=notebook, cell=f"c{i}", count=i + 5))
-    submit(cell, "0", notebook="/elsewhere/b.ipynb", cell="c9")
-    cell.until_text(ids[2], "begun")
-    found = connected.ask("GET", "/executions?notebook=sub%20folder/t%C3%A4glich.ipynb")
-    ours = [e for e in found["executions"] if e["id"] in ids]
-    assert [e["id"] for e in ours] == ids
-    assert {e["meta"]["notebook"] for e in found["executions"]} == {notebook}
-    assert [e["state"] for e in ours] == ["ended", "ended", "running"]
-    assert {(e["pod"], e["kernel"]) for e in ours} == {("pod", cell.kernel)}
-    one = connected.ask("GET", f"/executions/{ids[1]}")
-    assert (one["meta"]["cell"], one["outcome"]) == ("c1", "ok")
-    told = connected.ask("GET", f"/executions/{ids[1]}/outputs")
-    assert told["outputs"][0] == {"output_type": "stream", "name": "stdout", "text": "1\n"}
-    assert told["outputs"][1]["data"] == {"text/plain": "1"}
-    assert (told["outcome"], told["execution"]["id"]) == ("ok", ids[1])
-    assert told["first"] == one["first"] <= told["cursor"]
-    running = connected.ask("GET", f"/executions/{ids[2]}/outputs")
-    assert running["outcome"] is None
-    assert running["outputs"][0]["text"] == "begun\n"
-    assert connected.ask("POST", f"/executions/{ids[2]}/interrupt", status=202) == {"done": True}
-    assert cell.ended(ids[2])["ename"] == "KeyboardInterrupt"
-    assert connected.ask("GET", "/executions?notebook=other.ipynb") == {"executions": []}
 
 
 def test_an_interrupt_is_for_its_own_cell(connected: InsideServer, cell: KernelFace) -> None:
@@ -174,6 +109,17 @@ def test_a_cell_that_waits_for_its_opening_gets_the_restarted_kernel(
     old.close()
 
 
+def test_kernels_of_a_pod_that_cannot_be_asked_are_told_all_the_same(
+    connected: InsideServer, cell: KernelFace, place: Place
+) -> None:
+    rows = {k["id"]: k for k in connected.ask("GET", "/kernels")["kernels"]}
+    assert rows[cell.kernel]["listed"] and rows[cell.kernel]["memory"] > 1_000_000
+    connected.ask("DELETE", "/pods/pod/connection")
+    rows = {k["id"]: k for k in connected.ask("GET", "/kernels")["kernels"]}
+    assert rows[cell.kernel]["stale"]
+    until(lambda: place.state() == "disconnected", "the end of the link")
+
+
 def test_every_operation_answers_as_promised(
     connected: InsideServer, cell: KernelFace, place: Place
 ) -> None:
@@ -190,9 +136,7 @@ def test_every_operation_answers_as_promised(
         "/kernels",
     ):
         connected.ask("GET", path)
-    connected.ask("GET", "/executions?notebook=a.ipynb")
     connected.ask("GET", f"/executions/{execution}")
-    connected.ask("GET", f"/executions/{execution}/outputs")
     connected.ask("POST", f"/executions/{execution}/interrupt", {}, 202)
     connected.ask(
         "POST", "/pods", {"ssh": "me@203.0.113.7", "name": "n", "python": "/usr/bin/python3"}, 201
@@ -208,19 +152,3 @@ def test_every_operation_answers_as_promised(
         (p, m) for p, found in document()["paths"].items() for m in found if m != "parameters"
     }
     assert wanted - connected.seen == {("/demo", "post")}
-
-
-def test_kernels_of_a_pod_that_cannot_be_asked_are_told_all_the_same(
-    connected: InsideServer, cell: KernelFace, place: Place
-) -> None:
-    rows = {k["id"]: k for k in connected.ask("GET", "/kernels")["kernels"]}
-    assert rows[cell.kernel]["listed"] and rows[cell.kernel]["memory"] > 1_000_000
-    connected.ask("DELETE", "/pods/pod/connection")
-    rows = {k["id"]: k for k in connected.ask("GET", "/kernels")["kernels"]}
-    assert rows[cell.kernel]["stale"]
-    until(lambda: place.state() == "disconnected", "the end of the link")
-
-
-def test_a_contents_path_leads_nowhere_else(connected: InsideServer) -> None:
-    for path in ("../../etc/passwd", "/etc/passwd", "a\0b", "x" * 5000, os.sep):
-        assert connected.ask("GET", f"/executions?notebook={quote(path)}") == {"executions": []}

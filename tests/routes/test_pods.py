@@ -98,9 +98,7 @@ def test_a_snapshot_that_is_known_is_not_sent_again(server: InsideServer) -> Non
         ),
         ("GET", f"/executions/{'0' * 32}", None, 404, "not-found", "No execution"),
         ("GET", "/executions/0000", None, 404, "not-found", "not the id"),
-        ("GET", "/executions/0000/outputs", None, 404, "not-found", "not the id"),
         ("POST", f"/executions/{'0' * 32}/interrupt", None, 404, "not-found", "No execution"),
-        ("GET", "/executions", None, 400, "bad-input", "notebook"),
     ],
 )
 def test_what_cannot_be_is_said(
