@@ -52,11 +52,8 @@ const Row = React.memo(function Row(props: {
   const told = [
     execution.notebook === null ? null : fileName(execution.notebook),
     several ? execution.pod : null,
-    linked
-      ? state === 'queued'
-        ? trans.__('Queued')
-        : trans.__('Running')
-      : trans.__('Output will catch up')
+    linked ? null : trans.__('Output will catch up'),
+    linked && state === 'queued' ? trans.__('Queued') : null
   ];
   return (
     <>

@@ -47,18 +47,21 @@ export const notebook: JupyterFrontEndPlugin<void> = {
         }
         return place === 'notebook' ? trans.__('GPU') : trans.__('Run on GPU');
       },
-      caption: () =>
-        isGPUCell(source() ?? '')
+      caption: ({ place }) => {
+        const pod = tells(place) ? foremost(model.pods) : null;
+        const does = isGPUCell(source() ?? '')
           ? trans.__('Run this cell here: remove %1', '%%gpu')
-          : trans.__('Run on GPU: add %1 to this cell', '%%gpu'),
+          : trans.__('Run on GPU: add %1 to this cell', '%%gpu');
+        return pod ? `${shortState(pod, model.now(), trans)}. ${does}` : does;
+      },
+      // Not as a toggle: toolbars would set aria-pressed on an element that may not have it.
+      className: () => (isGPUCell(source() ?? '') ? 'lm-mod-toggled' : ''),
       icon: ({ place }) =>
         place === 'notebook'
           ? stateIcon(foremost(model.pods)?.state)
           : place === 'cell'
             ? gpuIcon
             : undefined,
-      isToggled: () => isGPUCell(source() ?? ''),
-      isToggleable: true,
       isEnabled: () => source() !== null,
       describedBy: {
         args: {

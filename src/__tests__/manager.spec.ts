@@ -1,0 +1,193 @@
+import type { Event } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+
+import { EVENT, RemoteGPUManager } from '../manager';
+import { FakeServer, execution, kernel, pod } from './server';
+
+// What is awaited is real, the pauses are not.
+const realTimeout = setTimeout;
+
+const snapshot = (fields: object, revision = 1) => ({
+  body: { revision, daemon: {}, pods: [pod(fields)] },
+  headers: { ETag: `"${revision}"` }
+});
+
+describe('the model', () => {
+  let server: FakeServer;
+  let events: Signal<object, Event.Emission>;
+  let model: RemoteGPUManager;
+
+  beforeEach(() => {
+    server = new FakeServer();
+    server.replies.set('GET about', {
+      body: { version: '0.1.0', daemon: {}, error: null }
+    });
+    server.replies.set('GET snapshot', snapshot({}));
+    events = new Signal<object, Event.Emission>({});
+    model = new RemoteGPUManager({
+      serverSettings: server.settings,
+      events: events as unknown as Event.Stream
+    });
+  });
+
+  afterEach(() => {
+    model.dispose();
+    jest.useRealTimers();
+  });
+
+  const settled = async () => {
+    for (let i = 0; i < 10; i++) {
+      await Promise.resolve();
+      await new Promise(resolve => realTimeout(resolve, 0));
+    }
+  };
+
+  it('asks nothing while nobody looks', async () => {
+    jest.useFakeTimers();
+    events.emit({ schema_id: EVENT, revision: 2 } as Event.Emission);
+    jest.advanceTimersByTime(300_000);
+    await settled();
+    expect(server.asked).toEqual([]);
+  });
+
+  it('is ready with the first snapshot', async () => {
+    model.watch(true);
+    await model.ready;
+    expect(model.link).toBe('ok');
+    expect(model.pods.map(({ name }) => name)).toEqual(['runpod-4090']);
+  });
+
+  it('starts no daemon to show that there is none', async () => {
+    server.replies.set('GET about', { body: { version: '1', daemon: null } });
+    model.watch();
+    await settled();
+    expect(server.count('GET about')).toBe(1);
+    expect(server.count('GET snapshot')).toBe(0);
+    expect(model.link).toBe('ok');
+  });
+
+  it('fetches once for many hints, with what it knows', async () => {
+    model.watch(true);
+    await model.ready;
+    jest.useFakeTimers();
+    server.replies.set('GET snapshot', { status: 304 });
+    const changed = jest.fn();
+    model.changed.connect(changed);
+    for (let revision = 2; revision < 9; revision++) {
+      events.emit({ schema_id: EVENT, revision } as Event.Emission);
+    }
+    events.emit({ schema_id: 'https://localhost/other' } as Event.Emission);
+    jest.advanceTimersByTime(1000);
+    await settled();
+    expect(server.count('GET snapshot')).toBe(2);
+    expect(server.asked.at(-1)?.etag).toBe('"1"');
+    expect(changed).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['no-extension', { status: 404, body: 'x' }],
+    [
+      'version',
+      { status: 503, body: { code: 'version', message: 'Upgrade.' } }
+    ],
+    [
+      'trouble',
+      { status: 503, body: { code: 'daemon', message: 'It is ill.' } }
+    ]
+  ])('tells %s, and is back by itself', async (link, reply) => {
+    jest.useFakeTimers();
+    server.replies.set('GET snapshot', reply);
+    model.watch(true);
+    await settled();
+    expect(model.link).toBe(link);
+    expect(model.nextTry).toBe(Date.now() + 1000);
+    server.replies.set('GET snapshot', snapshot({}));
+    jest.advanceTimersByTime(1000);
+    await settled();
+    expect(model.link).toBe('ok');
+    expect(model.nextTry).toBeNull();
+  });
+
+  it('waits longer each time while the server is gone, and keeps what it knew', async () => {
+    model.watch(true);
+    await model.ready;
+    jest.useFakeTimers();
+    server.gone = true;
+    await model.refresh();
+    const before = server.asked.length;
+    for (const pause of [1, 2, 4]) {
+      expect(model.nextTry).toBe(Date.now() + pause * 1000);
+      jest.advanceTimersByTime(pause * 1000);
+      await settled();
+    }
+    expect(server.asked.length - before).toBe(3);
+    expect(model.link).toBe('server-gone');
+    expect(model.pods).toHaveLength(1);
+  });
+
+  it('tries no more when nobody looks any more', async () => {
+    jest.useFakeTimers();
+    server.gone = true;
+    const watching = model.watch(true);
+    await settled();
+    watching.dispose();
+    const before = server.asked.length;
+    jest.advanceTimersByTime(300_000);
+    await settled();
+    expect(server.asked.length).toBe(before);
+  });
+
+  it('tells each execution that ended once', async () => {
+    const ended: string[] = [];
+    model.ended.connect((_, { outcome }) => ended.push(String(outcome)));
+    const runs = kernel([
+      execution(),
+      execution({ id: 's', meta: { silent: true } })
+    ]);
+    server.replies.set('GET snapshot', snapshot({ kernels: [runs] }));
+    await model.refresh();
+    expect(model.active.map(({ count, pod: on }) => [count, on])).toEqual([
+      [12, 'runpod-4090']
+    ]);
+    const done = execution({ state: 'ended', outcome: 'ok', ended: 2100 });
+    server.replies.set(
+      'GET snapshot',
+      snapshot({ kernels: [kernel([done])] }, 2)
+    );
+    await model.refresh();
+    await model.refresh();
+    expect(ended).toEqual(['ok']);
+    expect(model.active).toEqual([]);
+  });
+
+  it('adds a pod and connects it', async () => {
+    server.replies.set('POST pods', {
+      status: 201,
+      body: pod({ name: 'a.b' })
+    });
+    server.replies.set('PUT pods/a.b/connection', { status: 202, body: {} });
+    await model.addPod('ssh a.b');
+    expect(server.asked.slice(0, 2).map(({ what }) => what)).toEqual([
+      'POST pods',
+      'PUT pods/a.b/connection'
+    ]);
+    expect(server.asked[0].body).toEqual({ ssh: 'ssh a.b' });
+  });
+
+  it('tells what the server refused, in its words', async () => {
+    server.replies.set('POST pods', {
+      status: 400,
+      body: { code: 'bad-input', message: 'Option -R is not taken.' }
+    });
+    await expect(model.addPod('ssh -R a')).rejects.toThrow(
+      'Option -R is not taken.'
+    );
+  });
+
+  it('compares the versions of page and server', async () => {
+    model.pageVersion = '0.2.0';
+    model.watch(true);
+    await model.ready;
+    expect(model.mismatch).toEqual({ page: '0.2.0', server: '0.1.0' });
+  });
+});
