@@ -27,11 +27,11 @@ export class Actions implements IActions {
   kernels = (): ReturnType<IRemoteGPU['kernels']> => this.model.kernels();
 
   connect = (pod: string, acceptHostKey?: string): void => {
-    this.model.connect(pod, acceptHostKey).catch(tellError);
+    this.model.connect(pod, acceptHostKey).catch(this._tell);
   };
 
   disconnect = (pod: string): void => {
-    this.model.disconnect(pod).catch(tellError);
+    this.model.disconnect(pod).catch(this._tell);
   };
 
   tryServer = (): void => {
@@ -43,7 +43,7 @@ export class Actions implements IActions {
   };
 
   remove = (pod: IPod): void => {
-    this._remove(pod).catch(tellError);
+    this._remove(pod).catch(this._tell);
   };
 
   showLog = (pod: string): void => {
@@ -52,15 +52,15 @@ export class Actions implements IActions {
       .then(lines =>
         showLines(this.trans.__('Log of %1', pod), lines, this.trans)
       )
-      .catch(tellError);
+      .catch(this._tell);
   };
 
   show = (execution: IPlacedExecution): void => {
-    this.goTo(execution).catch(tellError);
+    this.goTo(execution).catch(this._tell);
   };
 
   interrupt = (execution: IPlacedExecution): void => {
-    this._interrupt(execution).catch(tellError);
+    this._interrupt(execution).catch(this._tell);
   };
 
   restart = (kernel: IKernelRow): Promise<boolean> => {
@@ -85,6 +85,10 @@ export class Actions implements IActions {
     );
   };
 
+  private readonly _tell = (error: unknown): void => {
+    tellError(error, this.trans);
+  };
+
   private async _end(
     title: string,
     body: string,
@@ -98,7 +102,7 @@ export class Actions implements IActions {
       await work();
       return true;
     } catch (error) {
-      tellError(error);
+      this._tell(error);
       return false;
     }
   }

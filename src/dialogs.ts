@@ -2,6 +2,8 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
+import { errorSentence } from './sentences';
+
 /** Ask before something that cannot be taken back. */
 export async function confirmed(
   title: string,
@@ -39,8 +41,6 @@ export async function showLines(
 }
 
 /** What went wrong, for the user. */
-export function tellError(error: unknown): void {
-  Notification.error(error instanceof Error ? error.message : String(error), {
-    autoClose: false
-  });
+export function tellError(error: unknown, trans: TranslationBundle): void {
+  Notification.error(errorSentence(error, trans), { autoClose: false });
 }

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { RequestError } from './request';
 import type { IPod } from './types';
 
 /** `1:02:31`, or `12:31` below an hour. */
@@ -148,4 +149,20 @@ const ORDER = [
 export function foremost(pods: readonly IPod[]): IPod | null {
   const rank = (pod: IPod) => ORDER.indexOf(pod.state);
   return [...pods].sort((a, b) => rank(a) - rank(b))[0] ?? null;
+}
+
+/** What went wrong, for the user. */
+export function errorSentence(
+  error: unknown,
+  trans: TranslationBundle
+): string {
+  if (error instanceof RequestError && error.fault === 'server-gone') {
+    return trans.__('The Jupyter server does not answer.');
+  }
+  if (error instanceof RequestError && error.fault === 'no-extension') {
+    return trans.__(
+      'The Jupyter server does not have its part of jupyter-remote-gpu.'
+    );
+  }
+  return error instanceof Error ? error.message : String(error);
 }

@@ -44,7 +44,7 @@ describe('the model', () => {
 
   it('asks nothing while nobody looks', async () => {
     jest.useFakeTimers();
-    events.emit({ schema_id: EVENT, revision: 2 } as Event.Emission);
+    events.emit({ schema_id: EVENT, revision: 2 });
     jest.advanceTimersByTime(300_000);
     await settled();
     expect(server.asked).toEqual([]);
@@ -74,9 +74,9 @@ describe('the model', () => {
     const changed = jest.fn();
     model.changed.connect(changed);
     for (let revision = 2; revision < 9; revision++) {
-      events.emit({ schema_id: EVENT, revision } as Event.Emission);
+      events.emit({ schema_id: EVENT, revision });
     }
-    events.emit({ schema_id: 'https://localhost/other' } as Event.Emission);
+    events.emit({ schema_id: 'https://localhost/other' });
     jest.advanceTimersByTime(1000);
     await settled();
     expect(server.count('GET snapshot')).toBe(2);

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { errorSentence } from '../sentences';
 import type { IActions } from './context';
 import { useTrans } from './context';
 import { Button } from './parts';
@@ -48,7 +49,7 @@ export function AddPod(props: {
       onDone?.();
     } catch (reason) {
       if (here.current) {
-        setError(reason instanceof Error ? reason.message : String(reason));
+        setError(errorSentence(reason, trans));
         field.current?.focus();
       }
     } finally {

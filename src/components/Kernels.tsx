@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { fileName } from '../cells';
-import { rough, size } from '../sentences';
+import { errorSentence, rough, size } from '../sentences';
 import type { IKernelList, IKernelRow } from '../types';
 import type { IActions } from './context';
 import { useTrans } from './context';
@@ -39,10 +39,10 @@ export function Kernels(props: {
       }
     } catch (reason) {
       if (newest()) {
-        setError(reason instanceof Error ? reason.message : String(reason));
+        setError(errorSentence(reason, trans));
       }
     }
-  }, [actions]);
+  }, [actions, trans]);
 
   React.useEffect(() => {
     if (!visible) {

@@ -27,21 +27,26 @@ export const PodCard = React.memo(function PodCard(props: IProps) {
       role="group"
       aria-label={trans.__('Pod %1', pod.name)}
     >
-      <div className="jp-RemoteGPU-row">
+      <div className="jp-RemoteGPU-row jp-mod-wraps">
         <span className={look(pod.state)} aria-hidden="true" />
-        <span className="jp-RemoteGPU-name" title={pod.address}>
+        <span
+          className="jp-RemoteGPU-name"
+          title={`${pod.name} (${pod.address})`}
+        >
           {pod.name}
         </span>
-        {!asks && <MainButton {...props} />}
-        <Button
-          className="jp-RemoteGPU-icon"
-          aria-expanded={more}
-          aria-label={trans.__('More about %1', pod.name)}
-          title={trans.__('More')}
-          onClick={() => setMore(!more)}
-        >
-          ⋯
-        </Button>
+        <span className="jp-RemoteGPU-buttonsHere">
+          {!asks && <MainButton {...props} />}
+          <Button
+            className="jp-RemoteGPU-icon"
+            aria-expanded={more}
+            aria-label={trans.__('More about %1', pod.name)}
+            title={trans.__('More')}
+            onClick={() => setMore(!more)}
+          >
+            ⋯
+          </Button>
+        </span>
       </div>
       {!told && (
         <p className="jp-RemoteGPU-dim jp-RemoteGPU-num">

@@ -50,10 +50,10 @@ const Row = React.memo(function Row(props: {
   const { count, started, state, linked } = execution;
   const line = firstLine(execution.code) || trans.__('(empty)');
   const told = [
-    execution.notebook === null ? null : fileName(execution.notebook),
-    several ? execution.pod : null,
     linked ? null : trans.__('Output will catch up'),
-    linked && state === 'queued' ? trans.__('Queued') : null
+    linked && state === 'queued' ? trans.__('Queued') : null,
+    execution.notebook === null ? null : fileName(execution.notebook),
+    several ? execution.pod : null
   ];
   return (
     <>

@@ -62,6 +62,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     tracker: INotebookTracker | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const tell = (error: unknown) => tellError(error, trans);
     const goTo = async (execution: IPlacedExecution) => {
       if (tracker) {
         await goToCell(app, tracker, execution, trans);
@@ -147,7 +148,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       describedBy: NO_ARGS,
       execute: async () => {
         app.shell.activateById(PANEL_ID);
-        await actions.startDemo().catch(tellError);
+        await actions.startDemo().catch(tell);
       }
     });
     withPod(
@@ -177,7 +178,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     withExecution(
       CommandIDs.goToCell,
       trans.__('Go to a Cell That Runs on a Pod'),
-      execution => goTo(execution).catch(tellError)
+      execution => goTo(execution).catch(tell)
     );
     withExecution(
       CommandIDs.interruptExecution,

@@ -40,13 +40,8 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     const tells = (place: unknown) => bar === null && place === 'notebook';
 
     app.commands.addCommand(CommandIDs.toggleCell, {
-      label: ({ place }) => {
-        const pod = tells(place) ? foremost(model.pods) : null;
-        if (pod) {
-          return shortState(pod, model.now(), trans);
-        }
-        return place === 'notebook' ? trans.__('GPU') : trans.__('Run on GPU');
-      },
+      // Buttons show the icon alone.
+      label: ({ place }) => (place ? '' : trans.__('Run on GPU')),
       caption: ({ place }) => {
         const pod = tells(place) ? foremost(model.pods) : null;
         const does = isGPUCell(source() ?? '')
