@@ -7,7 +7,7 @@ import { FakeServer, execution, kernel, pod } from './server';
 // What is awaited is real, the pauses are not.
 const realTimeout = setTimeout;
 
-const snapshot = (fields: object, revision = 1) => ({
+const snapshot = (fields: Record<string, unknown>, revision = 1) => ({
   body: { revision, daemon: {}, pods: [pod(fields)] },
   headers: { ETag: `"${revision}"` }
 });

@@ -96,7 +96,9 @@ export class RemoteGPUPanel extends ReactWidget {
   /** Whoever opens the panel goes on in it. */
   protected override onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    this.node.querySelector<HTMLElement>('.jp-RemoteGPU-panel')?.focus();
+    this.node
+      .querySelector<HTMLElement>('.jp-RemoteGPU-panel')
+      ?.focus({ preventScroll: true });
   }
 
   private _look(visible: boolean): void {
