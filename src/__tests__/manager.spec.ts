@@ -149,10 +149,13 @@ describe('the model', () => {
     expect(model.active.map(({ count, pod: on }) => [count, on])).toEqual([
       [12, 'runpod-4090']
     ]);
+    server.replies.set('GET snapshot', snapshot({ kernels: [runs] }, 2));
+    await model.refresh();
+    expect(ended).toEqual([]);
     const done = execution({ state: 'ended', outcome: 'ok', ended: 2100 });
     server.replies.set(
       'GET snapshot',
-      snapshot({ kernels: [kernel([done])] }, 2)
+      snapshot({ kernels: [kernel([done])] }, 3)
     );
     await model.refresh();
     await model.refresh();

@@ -231,6 +231,13 @@ describe('the panel', () => {
     observer.disconnect();
   });
 
+  it('says only what is new', async () => {
+    const other = pod({ name: 'other' });
+    await show(view([other, pod()]));
+    await show(view([other, pod({ state: 'failed' })]));
+    expect(said()).toBe('runpod-4090: It did not work');
+  });
+
   it('keeps the focus on a button whose words change', async () => {
     await show(view([pod({ state: 'disconnected' })]));
     const main = button('Connect');
