@@ -13,6 +13,7 @@ from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from .spawn import daemon_socket, replace_daemon, start_daemon
 from .versions import version_key
+from .within import within
 
 READ_BYTES = 1 << 18
 HELLO_SECONDS = 15.0
@@ -100,7 +101,7 @@ class Connection:
         """Close it after what is queued was sent; a peer that does not read is cut off."""
         self._writer.close()
         try:
-            await asyncio.wait_for(self._writer.wait_closed(), CLOSE_SECONDS)
+            await within(self._writer.wait_closed(), CLOSE_SECONDS)
         except (OSError, asyncio.TimeoutError):
             self._writer.transport.abort()
 
@@ -144,7 +145,7 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
             raise DaemonError(f"The daemon's socket cannot be reached: {e}") from e
         try:
             async with _closed_unless_greeted(connection):
-                await asyncio.wait_for(connection.greet(hello), HELLO_SECONDS)
+                await within(connection.greet(hello), HELLO_SECONDS)
                 _check_version(connection.welcome)
             return connection
         except ConnectionLost as e:  # it was just ending; the next try starts another

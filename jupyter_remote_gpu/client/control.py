@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DaemonError, RemoteGPUError, WireError, error_from_json
 from ..wire.frames import CONTROL, decode_control
 from .connection import Connection, ConnectionLost, dial
+from .within import within
 
 # Asking twice for these is the same as asking once, so they survive a daemon that dies.
 _ONCE_ONLY = frozenset(
@@ -96,7 +97,7 @@ class Control:
             connection.send({"id": number, "op": op, "args": args})
             try:
                 left = max(0.001, deadline - loop.time())
-                reply = await asyncio.wait_for(_answer(connection, answer), left)
+                reply = await within(_answer(connection, answer), left)
             except asyncio.TimeoutError:
                 raise DaemonError(
                     f"The daemon did not answer to {op} within {timeout:g} s. "
@@ -162,12 +163,21 @@ class Control:
             await asyncio.wait([self._reader])
         await self._drop(ConnectionLost("closed"))
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DaemonError("This face has let go of the daemon.", code="closed")
+
     async def _connected(self) -> Connection:
         async with self._dialling:
-            if self._closed:
-                raise DaemonError("This face has let go of the daemon.", code="closed")
+            self._check_open()
             if self._connection is None:
-                self._connection = await dial(self._hello, spawn=self.spawn)
+                connection = await dial(self._hello, spawn=self.spawn)
+                try:
+                    self._check_open()  # it may have been closed while it was dialled
+                except DaemonError:
+                    await connection.close()
+                    raise
+                self._connection = connection
                 self._reader = asyncio.create_task(self._read(self._connection))
             return self._connection
 

@@ -84,7 +84,8 @@ class FaceConnection:
         self.writer.close()
         with contextlib.suppress(OSError):
             try:
-                await asyncio.wait_for(self.writer.wait_closed(), CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.writer.wait_closed()
             except TimeoutError:
                 self.abort()
 

@@ -147,9 +147,11 @@ class KernelLink:
             failures = 0 if time.monotonic() - began > SHORT_SECONDS else failures + 1
             if failures:
                 # Of a change (the link is back, a face came) it is told by the event.
+                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
                 with contextlib.suppress(TimeoutError):
-                    pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
-                    await asyncio.wait_for(self._kick.wait(), pause)
+                    # Not `wait_for`: up to Python 3.11 it may swallow a cancellation.
+                    async with asyncio.timeout(pause):
+                        await self._kick.wait()
 
     async def _once(self) -> None:
         """One bridge, from hello to its end."""

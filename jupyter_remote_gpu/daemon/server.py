@@ -72,7 +72,8 @@ class FaceServer:
             if not same_user(connection.writer.get_extra_info("socket")):
                 log.warning("a connection of another user was closed")
                 return
-            handler = await asyncio.wait_for(self._hello(connection), HELLO_SECONDS)
+            async with asyncio.timeout(HELLO_SECONDS):
+                handler = await self._hello(connection)
             if handler is None:
                 return
             greeted = True
@@ -96,7 +97,8 @@ class FaceServer:
     async def _refuse(self, connection: FaceConnection, error: RemoteGPUError) -> None:
         message = {"type": "refused", "error": error_to_json(error)}
         try:
-            await asyncio.wait_for(connection.send(message), 1.0)
+            async with asyncio.timeout(1.0):
+                await connection.send(message)
         except (OSError, TimeoutError):
             log.debug("face %s did not wait for the reason", describe(connection))
 
