@@ -226,6 +226,7 @@ class Conversation:
         self.journal.note("ended", content, execution=done.id, client=done.client)
         done.outcome = content["outcome"]
         self.retention.ended(done.id)
+        self.journal.dirty = True
         self.queue.current = None
         self.input = None
         self.hand_over()

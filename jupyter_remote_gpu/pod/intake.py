@@ -144,6 +144,7 @@ class Intake:
             content = {"execution": target.id, "outcome": str(Outcome.ABORTED), "count": None}
             self._journal.note("ended", content, execution=target.id, client=target.client)
             self._talk.retention.ended(target.id)
+            self._journal.dirty = True
         elif target is not None:
             target.interrupt_wanted = True
             self._talk.tick(time.monotonic())

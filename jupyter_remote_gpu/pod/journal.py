@@ -30,7 +30,8 @@ class Journal:
     Attributes
     ----------
     dirty : bool
-        A segment was closed since housekeeping last had nothing to do.
+        A segment was closed, or a cell ended, since housekeeping last had nothing to do. Between
+        these the log may be over its bound, by the segment that is written at most.
     identity : str
         32 hex digits minted with the journal: a cursor for another one means nothing here.
     """
