@@ -146,6 +146,11 @@ class Executions:
         """The newest executions, oldest first; see `info`."""
         return [self.info(name) for name in islice(reversed(self.all), count)][::-1]
 
+    def of(self, notebook: str) -> list[ExecutionInfo]:
+        """All that this notebook ran, oldest first."""
+        named = [name for name, info in self.all.items() if info.meta.get("notebook") == notebook]
+        return [self.info(name) for name in named if not self.all[name].meta.get("silent")]
+
     def info(self, name: str) -> ExecutionInfo:
         """The execution of that id; one that runs has the log's end as its last."""
         info = self.all[name]

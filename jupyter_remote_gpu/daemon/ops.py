@@ -18,6 +18,7 @@ from .listing import list_kernels
 from .opening import Opener
 from .pods import Pods
 from .restarting import restart
+from .shown import execution_place, executions_of
 from .snapshot import Snapshots
 
 STOP_SECONDS = 20.0
@@ -50,6 +51,7 @@ class Operations:
             "kernel.stop": self._kernel_stop,
             "kernel.restart": self._kernel_restart,
             "execution.find": self._execution_find,
+            "execution.list": self._execution_list,
             "execution.interrupt": self._execution_interrupt,
             "key.install": self._key_install,
             "key.remove": self._key_remove,
@@ -169,13 +171,12 @@ class Operations:
 
     async def _execution_find(self, args: Args) -> Args:
         kernel, name = self._execution(args)
-        mirror = kernel.state.mirror
-        return {
-            "pod": mirror.pod,
-            "kernel": mirror.id,
-            "identity": mirror.identity,
-            "execution": mirror.executions.info(name).to_json(),
-        }
+        info = kernel.state.mirror.executions.info(name)
+        return {**execution_place(kernel.state), "execution": info.to_json()}
+
+    async def _execution_list(self, args: Args) -> Args:
+        states = (kernel.state for kernel in self._pods.kernels.values())
+        return {"executions": executions_of(states, _text(args, "notebook"))}
 
     def _execution(self, args: Args) -> tuple[KernelLink, str]:
         """The execution whose id begins with ``id``, and its kernel."""

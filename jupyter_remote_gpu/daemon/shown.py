@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..models import KernelInfo, PodInfo
 from .bounded import TEXT_CHARS, number, plain, text
@@ -11,11 +13,22 @@ from .kernel_state import KernelState
 from .sentences import GONE
 from .snapshot import CELLS, KERNELS, newest
 
-__all__ = ["PATH_CHARS", "how_it_ended", "kernel_info", "pod_info", "reason_of"]
+__all__ = [
+    "PATH_CHARS",
+    "execution_place",
+    "executions_of",
+    "how_it_ended",
+    "kernel_info",
+    "pod_info",
+    "reason_of",
+]
 
 REASON_CHARS = 2000
 PATH_CHARS = 4096
 WARNINGS = 20
+LISTED_CODE_CHARS = 300
+LISTED_BYTES = 800_000
+"""Of a notebook's executions the newest are listed: as many as one frame has room for."""
 
 
 def pod_info(entry: PodEntry, states: Sequence[KernelState]) -> PodInfo:
@@ -61,6 +74,34 @@ def kernel_info(state: KernelState) -> KernelInfo:
         notebook=_text_or_none(known.get("notebook"), PATH_CHARS),
         ended=how_it_ended(state),
     )
+
+
+def execution_place(state: KernelState) -> dict[str, Any]:
+    """Where an execution runs or ran; ``kernel_ended`` as in `KernelInfo.ended`."""
+    return {
+        "pod": state.mirror.pod,
+        "kernel": state.id,
+        "identity": state.mirror.identity,
+        "kernel_ended": how_it_ended(state),
+    }
+
+
+def executions_of(states: Iterable[KernelState], notebook: str) -> list[dict[str, Any]]:
+    """All that a notebook ran, on whichever kernel, in the order in which it was asked for.
+
+    What a silent request ran is none of its cells'.
+    """
+    rows = [
+        {**info.to_json(), **execution_place(state), "code": info.code[:LISTED_CODE_CHARS]}
+        for state in states
+        if state.mirror.identity
+        for info in state.mirror.executions.of(notebook)
+    ]
+    rows.sort(key=lambda row: row["requested"] or 0.0)
+    room, first = LISTED_BYTES, len(rows)
+    while first and (room := room - len(json.dumps(rows[first - 1]))) >= 0:
+        first -= 1
+    return rows[first:]
 
 
 def how_it_ended(state: KernelState) -> str | None:

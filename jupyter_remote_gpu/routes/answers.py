@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from http.client import responses
@@ -10,6 +11,7 @@ from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from ..errors import (
     BadInput,
@@ -82,6 +84,20 @@ class RemoteGPUHandler(APIHandler):
         """Finish with `value` as JSON."""
         self.set_status(status)
         self.finish(_encode(value))
+
+    async def answer_in_pieces(self, value: dict[str, Any], name: str) -> None:
+        """`answer` where the list `name` may be large: others have their turn between its items."""
+        items = value.pop(name)
+        self.set_header("Content-Type", "application/json")
+        self.write(f'{_encode(value)[:-1]}, "{name}": [')
+        try:
+            for i, item in enumerate(items):
+                self.write((", " if i else "") + _encode(item))
+                await self.flush()
+                await asyncio.sleep(0)  # a socket that takes all at once gives no turn
+        except StreamClosedError:
+            return  # whoever asked has gone
+        self.finish("]}")
 
     def compute_etag(self) -> str | None:
         """None: only who sets one has one."""

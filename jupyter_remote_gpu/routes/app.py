@@ -41,7 +41,9 @@ class RemoteGPUApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Make the manager; nothing is asked of the daemon before the first request."""
-        self._manager = Manager(self._told, self.idle_seconds)
+        assert self.serverapp is not None
+        kernels = self.serverapp.kernel_manager
+        self._manager = Manager(self._told, self.idle_seconds, kernels.cwd_for_path)
         self._events.register_event_schema(_SCHEMA)
 
     def initialize_handlers(self) -> None:

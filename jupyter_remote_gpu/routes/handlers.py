@@ -10,6 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from ..errors import BadInput
 from .answers import RemoteGPUHandler
 from .document import BASE
 from .manager import Manager
@@ -143,6 +144,22 @@ class RestartHandler(RemoteGPUHandler):
         self.answer(await self.manager.restart_kernel(pod, kernel))
 
 
+class ExecutionsHandler(RemoteGPUHandler):
+    """What a notebook ran."""
+
+    _track_activity = False
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        path = self.get_query_argument("notebook", "")
+        if not path:
+            raise BadInput(
+                "Say of which notebook: ?notebook=PATH, as the server's contents has it."
+            )
+        self.answer({"executions": await self.manager.executions(path)})
+
+
 class ExecutionHandler(RemoteGPUHandler):
     """One execution."""
 
@@ -162,6 +179,23 @@ class InterruptHandler(RemoteGPUHandler):
     async def post(self, execution: str) -> None:
         self.body()
         self.answer(await self.manager.interrupt(execution), 202)
+
+
+class OutputsHandler(RemoteGPUHandler):
+    """What an execution's cell shows."""
+
+    _track_activity = False
+
+    @web.authenticated
+    @authorized
+    async def get(self, execution: str) -> None:
+        outputs, etag = await self.manager.outputs(execution)
+        self.set_header("Etag", f'"{etag}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+            return
+        await self.answer_in_pieces(outputs, "outputs")
 
 
 class DemoHandler(RemoteGPUHandler):
@@ -185,8 +219,10 @@ HANDLERS: tuple[tuple[str, type[RemoteGPUHandler]], ...] = (
     ("/pods/{pod}/kernels/{kernel}/restart", RestartHandler),
     ("/hosts", HostsHandler),
     ("/kernels", KernelsHandler),
+    ("/executions", ExecutionsHandler),
     ("/executions/{execution}", ExecutionHandler),
     ("/executions/{execution}/interrupt", InterruptHandler),
+    ("/executions/{execution}/outputs", OutputsHandler),
     ("/demo", DemoHandler),
 )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
 from .._version import __version__
+from ..client import refill
 from ..errors import NotFound
 from ..models import no_such_pod
 from ..wire.records import is_id
 from .demo import Demo
 from .face import DaemonFace, about_daemon
 from .hosts import ssh_hosts
+from .readings import Readings
 
 __all__ = ["Manager"]
 
@@ -31,14 +34,24 @@ class Manager:
         Called with each new snapshot.
     idle_seconds : float
         See `DaemonFace`.
+    folder_of : callable
+        The folder on this machine of a contents path, as the server gives it to its kernels.
     """
 
-    def __init__(self, on_snapshot: Callable[[Json], None], idle_seconds: float) -> None:
+    def __init__(
+        self,
+        on_snapshot: Callable[[Json], None],
+        idle_seconds: float,
+        folder_of: Callable[[str], str],
+    ) -> None:
         self.face = DaemonFace(on_snapshot, idle_seconds)
         self.demo = Demo()
+        self._readings = Readings(self.face)
+        self._folder_of = folder_of
 
     async def close(self, seconds: float) -> None:
         """Let go of the daemon and end the demo pod; about so long."""
+        await self._readings.close()
         await asyncio.gather(self.face.close(), self.demo.stop(seconds))
 
     async def about(self) -> Json:
@@ -101,13 +114,25 @@ class Manager:
 
     # -- executions
 
+    async def executions(self, path: str) -> list[Json]:
+        """All that the notebook of that contents path ran, in order."""
+        folder = await asyncio.to_thread(self._folder_of, path)
+        # As Jupyter Server names the notebook to its kernel (JPY_SESSION_NAME).
+        name = os.path.join(folder, path.rpartition("/")[2])
+        async with self.face.use() as control:
+            return await refill.executions_of(control, name)
+
     async def execution(self, id: str) -> Json:
-        found = await self.face.request("execution.find", id=_whole_id(id))
-        execution: Json = found.pop("execution")
-        return {**execution, **found}
+        async with self.face.use() as control:
+            return await refill.find(control, _whole_id(id))
 
     async def interrupt(self, id: str) -> Json:
         return await self.face.request("execution.interrupt", id=_whole_id(id))
+
+    async def outputs(self, id: str) -> tuple[Json, str]:
+        """What an execution's cell shows, folded from the log; and its ETag."""
+        done, etag = await self._readings.outputs(_whole_id(id))
+        return vars(done).copy(), etag
 
 
 def _bare(pod: Json) -> Json:

@@ -136,7 +136,9 @@ def test_every_operation_answers_as_promised(
         "/kernels",
     ):
         connected.ask("GET", path)
+    connected.ask("GET", "/executions?notebook=a.ipynb")
     connected.ask("GET", f"/executions/{execution}")
+    connected.ask("GET", f"/executions/{execution}/outputs")
     connected.ask("POST", f"/executions/{execution}/interrupt", {}, 202)
     connected.ask(
         "POST", "/pods", {"ssh": "me@203.0.113.7", "name": "n", "python": "/usr/bin/python3"}, 201
