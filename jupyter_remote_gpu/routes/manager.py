@@ -15,6 +15,7 @@ from ..wire.records import is_id
 from .demo import Demo
 from .face import DaemonFace, about_daemon
 from .hosts import ssh_hosts
+from .magics import load_code
 from .readings import Readings
 
 __all__ = ["Manager"]
@@ -57,7 +58,8 @@ class Manager:
     async def about(self) -> Json:
         daemon, error = await about_daemon()
         told = None if error is None else {"code": error.code, "message": error.message}
-        return {"version": __version__, "daemon": daemon, "error": told}
+        load = await asyncio.to_thread(load_code)
+        return {"version": __version__, "daemon": daemon, "error": told, "load_magics": load}
 
     # -- pods
 

@@ -23,17 +23,18 @@ OURS: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
     "files": set(),
+    "packing": set(),
     "models": {"errors"},
     "wire": {"errors", "models"},
     "pod": SHARED,
     "client": SHARED,
     "magic": SHARED | {"client"},
     "pods": SHARED,
-    "link": SHARED | {"pods"},
+    "link": SHARED | {"packing", "pods"},
     "daemon": SHARED | {"client", "pods", "link"},
     "cli": SHARED | {"client", "demo"},
     "demo": {"client", "errors", "files"},
-    "routes": SHARED | {"client"},
+    "routes": SHARED | {"client", "packing"},
 }
 KERNELS = {"IPython", "ipykernel", "jupyter_client", "jupyter_core", "zmq", "tornado", "comm"}
 THEIRS: dict[str, set[str]] = {
