@@ -3,7 +3,10 @@ import { Notification } from '@jupyterlab/apputils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-/** Loading what is loaded costs a dictionary lookup, and says nothing. */
+/**
+ * What is sent before the server has said how; it is enough where the package is installed.
+ * Loading what is loaded costs a dictionary lookup, and says nothing.
+ */
 export const LOAD =
   "get_ipython().extension_manager.load_extension('jupyter_remote_gpu')";
 
@@ -14,7 +17,13 @@ type Session = Pick<
 
 /** Loads `%%gpu` in a notebook's kernel, so that no cell has to. */
 export class Magics {
-  constructor(private readonly trans: TranslationBundle) {}
+  /**
+   * @param code - What loads them as the server knows it: also where the package is missing.
+   */
+  constructor(
+    private readonly trans: TranslationBundle,
+    private readonly code: () => string
+  ) {}
 
   /**
    * Send the request that loads the magics, before whatever is sent after it.
@@ -40,7 +49,7 @@ export class Magics {
     }
     const future = kernel.requestExecute(
       {
-        code: LOAD,
+        code: this.code() || LOAD,
         silent: true,
         store_history: false,
         allow_stdin: false,

@@ -12,7 +12,7 @@ import type { IAnswer } from './request';
 import { RequestError } from './request';
 import { Retry } from './retry';
 import type { IRemoteGPU, Link } from './tokens';
-import type { IPlacedExecution, IPod, ISnapshot } from './types';
+import type { IAbout, IPlacedExecution, IPod, ISnapshot } from './types';
 import { sameVersion } from './versions';
 
 export const EVENT =
@@ -36,6 +36,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
   pageVersion: string;
   snapshot: ISnapshot | null = null;
   active: readonly IPlacedExecution[] = [];
+  loadMagics = '';
   link: Link = 'unknown';
   linkReason = '';
   linkSince = Date.now();
@@ -129,8 +130,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
   /** See whether there is anything to show, without a daemon being started for it. */
   private async _glance(): Promise<void> {
     try {
-      const about = parseAbout((await this.ask('about')).data);
-      this._serverVersion = about.version;
+      const about = await this._about();
       if (about.error?.code === 'version') {
         this._failed(new RequestError('version', about.error.message));
       } else if (about.daemon) {
@@ -145,12 +145,18 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     }
   }
 
+  private async _about(): Promise<IAbout> {
+    const about = parseAbout((await this.ask('about')).data);
+    this._serverVersion = about.version;
+    this.loadMagics = about.loadMagics;
+    return about;
+  }
+
   private async _fetch(): Promise<void> {
     try {
       if (this.link !== 'ok') {
         // After a server has come back it may be another version.
-        const about = parseAbout((await this.ask('about')).data);
-        this._serverVersion = about.version;
+        await this._about();
       }
       const before = Date.now();
       const answer = await this.ask('snapshot', { etag: this._etag });

@@ -186,6 +186,7 @@ export function parseAbout(value: unknown): IAbout {
   return {
     version: text(data.version),
     daemon: data.daemon !== null && data.daemon !== undefined,
+    loadMagics: text(data.load_magics),
     error: message ? { code: text(error.code), message } : null
   };
 }

@@ -36,6 +36,8 @@ export interface IRemoteGPU extends IDisposable {
   readonly nextTry: number | null;
   /** The versions of the page and of the server, where they differ. */
   readonly mismatch: { readonly page: string; readonly server: string } | null;
+  /** What loads the magics, as the server knows it; empty as long as it is not known. */
+  readonly loadMagics: string;
   /** Now by the server's clock, in seconds. */
   now(): number;
   /**

@@ -95,6 +95,8 @@ export interface IKernelList {
 export interface IAbout {
   readonly version: string;
   readonly daemon: boolean;
+  /** Code that loads the magics in a kernel; empty: an older server. */
+  readonly loadMagics: string;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 

@@ -21,7 +21,11 @@ function session(reply: object, language = 'python') {
 const shown = () => Notification.manager.notifications.map(n => n.message);
 
 describe('the magics', () => {
-  const magics = new Magics(nullTranslator.load('jupyter_remote_gpu'));
+  let told = '';
+  const magics = new Magics(
+    nullTranslator.load('jupyter_remote_gpu'),
+    () => told
+  );
 
   afterEach(() => Notification.dismiss());
 
@@ -45,6 +49,15 @@ describe('the magics', () => {
       stop_on_error: false
     });
     expect(shown()).toEqual([]);
+  });
+
+  it('are loaded as the server says, once it has said so', async () => {
+    told = 'the archive goes to sys.path';
+    const { context, requestExecute } = session({ status: 'ok' });
+    await load(context);
+    told = '';
+    const [content] = requestExecute.mock.calls[0] as [{ code: string }];
+    expect(content.code).toBe('the archive goes to sys.path');
   });
 
   it.each([

@@ -57,6 +57,15 @@ describe('the model', () => {
     expect(model.pods.map(({ name }) => name)).toEqual(['runpod-4090']);
   });
 
+  it('knows how the server would load the magics', async () => {
+    server.replies.set('GET about', {
+      body: { version: '1', daemon: null, load_magics: 'load them' }
+    });
+    model.watch();
+    await settled();
+    expect(model.loadMagics).toBe('load them');
+  });
+
   it('starts no daemon to show that there is none', async () => {
     server.replies.set('GET about', { body: { version: '1', daemon: null } });
     model.watch();

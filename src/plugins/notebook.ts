@@ -29,7 +29,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     bar: IStatusBar | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const magics = new Magics(trans);
+    const magics = new Magics(trans, () => model.loadMagics);
     const source = () => {
       const cell = tracker.activeCell?.model;
       return cell && isCodeCellModel(cell)
