@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .._version import __version__
-from . import daemons, kernels, pods, trying
+from . import daemons, kernels, outputs, pods, trying
 
 __all__ = ["UsageError", "parse"]
 
@@ -105,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     json_option(c)
     c = command("attach", kernels.attach, "print a cell's output from its first line, and follow")
     c.add_argument("id", help="the execution's id, or its first digits (at least 4)")
+    c = command(
+        "outputs", outputs.outputs, "complete a saved notebook; without --write: what would be"
+    )
+    c.add_argument("notebook", metavar="NOTEBOOK", help="its file (.ipynb)")
+    c.add_argument("--write", action="store_true", help="write the outputs into it")
+    c.add_argument("--force", action="store_true", help="also if it is open in JupyterLab")
+    c.add_argument("--ran-as", metavar="PATH", help="where it was when it ran, if it was moved")
+    json_option(c)
     c = command("shutdown-kernels", kernels.shutdown, "end every kernel on a pod")
     c.add_argument("name")
     c = command("key", pods.key, "put a key of our own on a pod, for what runs unattended")
