@@ -1,0 +1,234 @@
+"""``outputs NOTEBOOK``: completes a saved notebook with what its cells said on their pods."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..client import matching, refill
+from ..client.aio import Control
+from ..client.matching import Decision
+from ..errors import Conflict, RemoteGPUError, plain
+from .asking import control, print_json, print_table
+
+__all__ = ["outputs"]
+
+_WORDS = {
+    ("fill", ""): "fill in",
+    ("mark", ""): "nothing to add",
+    ("offer", "text"): "offered: the text differs",
+    ("offer", "gone"): "offered: its cell is gone",
+    ("offer", "shared-id"): "offered: cells share an id",
+    ("offer", "no-ids"): "offered: cells have no ids",
+    ("leave", "complete"): "has it all",
+    ("leave", "replaced"): "left: run again or cleared since",
+    ("leave", "older"): "left: shows a newer run",
+    ("leave", "detached"): "left: shows its handle",
+    ("leave", "shared-id"): "left: cells share an id",
+    ("leave", "invalid"): "left: no valid output",
+    ("leave", "unread"): "left: could not be read",
+}
+_SHOWN = ("fill", "mark")
+_HALF = re.compile("[\ud800-\udfff]")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What becomes of one cell.
+
+    Attributes
+    ----------
+    decision : Decision
+        ``mark`` is a further action: what the cell shows is right already.
+    state : str
+        ``ok`` and so on, ``queued`` or ``running``.
+    """
+
+    decision: Decision
+    state: str
+
+
+async def outputs(args: argparse.Namespace) -> int:
+    """``outputs NOTEBOOK [--write [--force]] [--ran-as PATH] [--json]``.
+
+    Raises
+    ------
+    Conflict
+        If the notebook is open, or was changed meanwhile.
+    RemoteGPUError
+        If it is no notebook that can be completed.
+    """
+    from .saved import SavedNotebook  # nbformat takes a moment, which other commands save
+
+    saved = await asyncio.to_thread(SavedNotebook, args.notebook)
+    if args.write and not args.force:
+        await _refuse_if_open(args.notebook)
+    async with control() as daemon:
+        executions = await _executions(daemon, args.ran_as or args.notebook)
+        notebook, rows = await _completed(daemon, saved.notebook, executions)
+    changed = args.write and notebook != saved.notebook
+    if changed:
+        if not args.force:
+            await _refuse_if_open(args.notebook)  # reading a long log takes a while
+        await asyncio.to_thread(saved.replace, notebook)
+    if args.json:
+        print_json({"notebook": str(saved.file), "written": changed, "cells": _json(rows)})
+    else:
+        _print(rows, args, changed)
+    return int(any(row.decision.reason in ("unread", "invalid") for row in rows))
+
+
+async def _executions(daemon: Control, path: str) -> list[Json]:
+    """What the notebook ran: its kernels were told one of these paths."""
+    whole = os.path.abspath(path)
+    folder, name = os.path.split(whole)
+    paths = [whole, os.path.join(os.path.realpath(folder), name), os.path.realpath(whole)]
+    for candidate in dict.fromkeys(paths):
+        if found := await refill.executions_of(daemon, candidate):
+            return found
+    return []
+
+
+async def _completed(
+    daemon: Control, notebook: Json, executions: list[Json]
+) -> tuple[Json, list[Row]]:
+    """The notebook as it would be, and a row for each decision."""
+    rows = [Row(d, _state(d.execution)) for d in matching.decide(notebook, executions)]
+    ages = {str(e.get("id")): age for age, e in enumerate(executions)}
+    fills = [n for n, row in enumerate(rows) if row.decision.action == "fill"]
+    # The oldest first: of a widget that several cells show the state of the newest counts.
+    for n in sorted(fills, key=lambda n: ages[_id(rows[n].decision)]):
+        notebook, rows[n] = await _filled(daemon, notebook, rows[n].decision)
+    return notebook, rows
+
+
+async def _filled(daemon: Control, notebook: Json, decision: Decision) -> tuple[Json, Row]:
+    """The notebook with one more cell filled in, if it can be."""
+    index = decision.index or 0
+    try:
+        done = await refill.completed(daemon, _id(decision))
+    except RemoteGPUError as e:
+        print(plain(f"cell {index + 1}: {e.message}", line=True), file=sys.stderr)
+        return notebook, Row(replace(decision, action="leave", reason="unread"), "-")
+    cell = notebook["cells"][index]
+    row = Row(decision, done.outcome or _state(done.execution))
+    if not matching.same_text(matching.source(cell), done.code, whole=True):
+        return notebook, replace(row, decision=replace(decision, action="offer", reason="text"))
+    done = replace(done, outputs=_savable(done.outputs), widgets=_savable(done.widgets))
+    made = matching.apply(notebook, index, done)
+    if why := _trouble(made["cells"][index]):
+        print(plain(f"cell {index + 1}: {why}", line=True), file=sys.stderr)
+        return notebook, replace(row, decision=replace(decision, action="leave", reason="invalid"))
+    if done.outputs == cell["outputs"] and done.execution_count == cell["execution_count"]:
+        row = replace(row, decision=replace(decision, action="mark"))
+    return made, row
+
+
+def _trouble(cell: Json) -> str | None:
+    from .saved import trouble
+
+    return trouble({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+async def _refuse_if_open(path: str) -> None:
+    from .opened import opened_at
+
+    opened, unknown = await asyncio.to_thread(opened_at, path)
+    for url in unknown:
+        print(f"{url} could not be asked whether it has the notebook open.", file=sys.stderr)
+    if opened:
+        raise Conflict(
+            f"{path} is open at {opened[0]}, where JupyterLab fills it in by itself. Close it "
+            "there, or write all the same with --force: what is not saved there is then at odds "
+            "with the file."
+        )
+
+
+def _savable(value: Any) -> Any:
+    """`value` as a browser would have got it: without NaN, and with whole characters."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub("\ufffd", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_savable(k): _savable(v) for k, v in value.items()}
+    return [_savable(v) for v in value] if isinstance(value, list) else value
+
+
+def _id(decision: Decision) -> str:
+    return str((decision.execution or {}).get("id"))
+
+
+def _state(execution: Json | None) -> str:
+    found = execution or {}
+    return str(found.get("outcome") or found.get("state") or "-")
+
+
+def _json(rows: list[Row]) -> list[Json]:
+    return [
+        {
+            "number": None if row.decision.index is None else row.decision.index + 1,
+            "action": row.decision.action,
+            "reason": row.decision.reason,
+            "state": row.state,
+            "execution": row.decision.execution,
+        }
+        for row in rows
+        if row.decision.execution
+    ]
+
+
+def _print(rows: list[Row], args: argparse.Namespace, changed: bool) -> None:
+    known = [row for row in rows if row.decision.execution]
+    if not known:
+        print(
+            f"Nothing is known here that {args.notebook} ran on a pod. A notebook that was renamed "
+            "or moved since is found by --ran-as and its old path."
+        )
+        return
+    print_table(("CELL", "EXECUTION", "RAN", "STATE", "OUTPUT", "FIRST LINE"), map(_columns, known))
+    actions = [row.decision.action for row in known]
+    fills = actions.count("fill")
+    cells = f"{fills} cell{'' if fills == 1 else 's'}"
+    if args.write:
+        print(f"{cells} filled in." if fills else "There was nothing to fill in.", end="")
+        print(" Marked as complete." if changed and not fills else "")
+    elif fills:
+        print(f"Nothing was written. `--write` fills in {cells}.")
+    if any(row.state in ("running", "queued") for row in known if row.decision.action in _SHOWN):
+        print("What still runs is filled in as far as it is; the same again completes it.")
+    if "offer" in actions:
+        print("What is offered is never written: `jupyter remote-gpu attach EXECUTION` shows it.")
+
+
+def _columns(row: Row) -> tuple[object, ...]:
+    decision, execution = row.decision, row.decision.execution or {}
+    reason = "" if decision.action in _SHOWN else decision.reason
+    lines = [line for line in str(execution.get("code", "")).splitlines() if line.strip()]
+    return (
+        None if decision.index is None else decision.index + 1,
+        _id(decision)[:8],
+        _when(execution),
+        row.state,
+        _WORDS[decision.action, reason],
+        lines[0].strip()[:60] if lines else None,
+    )
+
+
+def _when(execution: Json) -> str:
+    begun, ended = execution.get("started") or execution.get("requested"), execution.get("ended")
+    if not isinstance(begun, int | float):
+        return "-"
+    first = time.strftime("%Y-%m-%d %H:%M", time.localtime(begun))
+    if not isinstance(ended, int | float):
+        return f"{first}–"
+    return f"{first}–{time.strftime('%H:%M', time.localtime(ended))}"
