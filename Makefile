@@ -11,7 +11,7 @@ JOBS ?= 3
 # Long cuts and samplers want the machine for themselves; 2 is faster.
 LONG_JOBS ?= 0
 
-.PHONY: help demo test test-long bench lint build environments clean-demo
+.PHONY: help demo test test-long bench lint build pictures environments clean-demo
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench      the table of docs/performance.md"
 	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
 	@echo "make build      wheel and sdist in dist/"
+	@echo "make pictures   the panel's states, for the README, in docs/pictures/"
 
 define python_check
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -69,6 +70,11 @@ build:
 	@$(PYTHON) $(ENV) laptop
 	rm -rf dist
 	$(PY) -m build --outdir dist
+
+pictures:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop frontend ui-tests browser
+	cd ui-tests && PATH="$(CURDIR)/.venv/bin:$$PATH" jlpm playwright test --config pictures.config.ts
 
 clean-demo:
 	rm -rf .demo
