@@ -98,8 +98,8 @@ class Notebook:
         await self._idle[msg_id].wait()
         return await self._replies[msg_id]
 
-    def begin(self, code: str, on: On | None = None) -> str:
-        """Send a cell and do not wait for it; its msg_id."""
+    def begin(self, code: str, on: On | None = None, **metadata: Any) -> str:
+        """Send a cell (with ``cellId``, as Lab does) and do not wait for it; its msg_id."""
         msg_id, index = uuid.uuid4().hex, len(self.fold.nb.cells)
         self.fold.nb.cells.append(v4.new_code_cell(code))
         self.fold.clear_before_next_output = False  # as nbclient begins a cell
@@ -108,7 +108,9 @@ class Notebook:
         if on is not None:
             self._on[msg_id] = on
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
-        self._send("execute_request", content | {"allow_stdin": False}, msg_id=msg_id)
+        self._send(
+            "execute_request", content | {"allow_stdin": False}, metadata=metadata, msg_id=msg_id
+        )
         return msg_id
 
     async def ok(self, code: str, **more: Any) -> Any:
