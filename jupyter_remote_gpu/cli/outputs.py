@@ -124,19 +124,22 @@ async def _filled(daemon: Control, notebook: Json, decision: Decision) -> tuple[
     if not matching.same_text(matching.source(cell), done.code, whole=True):
         return notebook, replace(row, decision=replace(decision, action="offer", reason="text"))
     done = replace(done, outputs=_savable(done.outputs), widgets=_savable(done.widgets))
-    made = matching.apply(notebook, index, done)
-    if why := _trouble(made["cells"][index]):
+    if why := _trouble(done):
         print(plain(f"cell {index + 1}: {why}", line=True), file=sys.stderr)
         return notebook, replace(row, decision=replace(decision, action="leave", reason="invalid"))
     if done.outputs == cell["outputs"] and done.execution_count == cell["execution_count"]:
         row = replace(row, decision=replace(decision, action="mark"))
-    return made, row
+    return matching.apply(notebook, index, done), row
 
 
-def _trouble(cell: Json) -> str | None:
+def _trouble(done: refill.Completed) -> str | None:
+    """What makes of outputs none that a notebook may have."""
     from .saved import trouble
 
-    return trouble({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    shown = {"outputs": done.outputs, "execution_count": done.execution_count}
+    cell: Json = {"cell_type": "code", "metadata": {}, "source": "", **shown}
+    head = {"metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    return trouble({**head, "cells": [cell]}, strict=True)
 
 
 async def _refuse_if_open(path: str) -> None:

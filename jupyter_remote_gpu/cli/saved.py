@@ -88,12 +88,19 @@ class SavedNotebook:
             raise
 
 
-def trouble(notebook: Mapping[str, Any]) -> str | None:
+def trouble(notebook: Mapping[str, Any], *, strict: bool = False) -> str | None:
     """What keeps `notebook` from being one of nbformat 4; None if nothing does.
 
     Without ids, with two of a kind and with fields of others it is one: files are so.
+
+    Parameters
+    ----------
+    strict : bool
+        As nbformat 4.4 has it, and no more than that.
     """
-    errors = iter_validate(notebook, version=4, version_minor=4, relax_add_props=True)  # type: ignore[no-untyped-call]
+    errors = iter_validate(  # type: ignore[no-untyped-call]
+        notebook, version=4, version_minor=4, relax_add_props=not strict
+    )
     for error in errors:
         return str(error).strip().splitlines()[0][:300]
     return None
