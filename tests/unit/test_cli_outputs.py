@@ -170,12 +170,12 @@ def test_one_that_is_open_is_refused_also_in_the_end(
 ) -> None:
     mirror.ran(0, stream("said\n"))
     before = mirror.path.read_bytes()
-    is_open = (["http://here/"], [])
+    is_open = (["http://localhost/here/"], [])
     for looks in ([is_open], [([], []), is_open]):
         mirror.open = list(looks)
         assert main(["outputs", str(mirror.path), "--write"]) == 1
         told = capsys.readouterr()
-        assert "is open at http://here/" in told.err and "--force" in told.err
+        assert "is open at http://localhost/here/" in told.err and "--force" in told.err
         assert not told.out and mirror.path.read_bytes() == before and not mirror.open
     mirror.open = [is_open]
     assert main(["outputs", str(mirror.path)]) == 0  # it only tells
@@ -187,9 +187,9 @@ def test_a_server_that_cannot_be_asked_is_told_of(
     mirror: Mirror, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mirror.ran(0, stream("said\n"))
-    mirror.open = [([], ["http://silent/"])]
+    mirror.open = [([], ["http://localhost/silent/"])]
     assert main(["outputs", str(mirror.path), "--write"]) == 0
-    assert "http://silent/ could not be asked" in capsys.readouterr().err
+    assert "http://localhost/silent/ could not be asked" in capsys.readouterr().err
 
 
 def test_one_that_was_changed_while_the_log_was_read(
