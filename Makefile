@@ -11,7 +11,7 @@ JOBS ?= 3
 # Long cuts and samplers want the machine for themselves; 2 is faster.
 LONG_JOBS ?= 0
 
-.PHONY: help demo test test-long bench lint build pictures environments clean-demo
+.PHONY: help demo test test-long bench bench-panel lint build pictures environments clean-demo
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test       the tests: Python, TypeScript, browser (under 20 minutes on 2 cores)"
 	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule"
 	@echo "make bench      the table of docs/performance.md"
+	@echo "make bench-panel  what the front end takes of the page"
 	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
 	@echo "make build      wheel and sdist in dist/"
 	@echo "make pictures   the panel's states, for the README, in docs/pictures/"
@@ -55,6 +56,11 @@ bench:
 	$(python_check)
 	@$(PYTHON) $(ENV) laptop pod old sshd bench
 	$(PY) -m benchmarks
+
+bench-panel:
+	$(python_check)
+	@$(PYTHON) $(ENV) laptop frontend ui-tests browser
+	cd ui-tests && PATH="$(CURDIR)/.venv/bin:$$PATH" jlpm playwright test --config measures.config.ts
 
 lint:
 	$(python_check)

@@ -1,8 +1,9 @@
 import { expect, test } from '@jupyterlab/galata';
-import type { Locator, Page } from '@playwright/test';
+import type { Locator } from '@playwright/test';
 import path from 'node:path';
 
-import { KERNELS, STATES } from './states';
+import { play } from './played';
+import { STATES } from './states';
 
 const FOLDER = path.join(__dirname, '..', '..', 'docs', 'pictures');
 const WIDTHS = [240, 400];
@@ -11,25 +12,6 @@ test.use({
   autoGoto: false,
   viewport: { width: 1200, height: 430 }
 });
-
-/** The server's part is played here: each state stands still. */
-async function play(page: Page, state: () => string): Promise<void> {
-  let revision = 1;
-  await page.route('**/remote-gpu/**', async route => {
-    const what = new URL(route.request().url()).pathname.split('/').pop();
-    const answers: Record<string, object> = {
-      about: { version: '', daemon: { pid: 1 }, error: null },
-      hosts: { hosts: ['gpu1', 'gpu2'] },
-      kernels: KERNELS,
-      snapshot: {
-        revision: ++revision,
-        daemon: { pid: 1, version: '', started: 1 },
-        pods: STATES[state()]
-      }
-    };
-    await route.fulfill({ json: answers[what ?? ''] ?? {} });
-  });
-}
 
 /** The left area as wide as that. */
 async function widen(panel: Locator, width: number): Promise<void> {

@@ -1,0 +1,4 @@
+import base from './playwright.config';
+
+/** `make bench-panel`: what the front end costs the page. It prints, and asserts no speed. */
+export default { ...base, testDir: 'measures', timeout: 600_000 };
