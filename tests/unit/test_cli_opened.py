@@ -116,7 +116,7 @@ def test_a_server_that_cannot_be_asked_is_named(fake: Fake, tmp_path: Path) -> N
     fake.says()
     fake.sessions = {"odd": 1}
     assert opened_at(path) == ([], [fake.url])
-    fake.waits = True
+    fake.sessions, fake.waits = [session("a.ipynb")], True
     assert opened_at(path) == ([], [fake.url])
     # Not asked at all: it serves another folder.
     assert opened_at(str(tmp_path / "elsewhere" / "a.ipynb")) == ([], [])

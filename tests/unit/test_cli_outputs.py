@@ -24,7 +24,7 @@ class Mirror:
     """What the daemon would know; the notebook has the cells ``c0``, ``c1`` and so on."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.told = path, path
         self.executions: list[Json] = []
         self.done: dict[str, Completed | Exception] = {}
         self.asked: list[str] = []
@@ -79,7 +79,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
 
     async def executions_of(_: object, notebook: str) -> list[Json]:
         mirror.asked.append(notebook)
-        return mirror.executions if notebook == str(mirror.path) else []
+        return mirror.executions if notebook == str(mirror.told) else []
 
     async def completed(_: object, execution: str) -> Completed:
         await asyncio.sleep(0)
@@ -122,11 +122,18 @@ def test_one_cell_that_cannot_be_read_costs_no_other(
 
 
 def test_the_whole_text_counts(mirror: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
-    mirror.ran(0, stream("said\n"), code="x0 + 1\n")  # the list had only the beginning
+    """What is listed is cut, so it may be the beginning of what was run, or of the cell."""
+    value = mirror.read()
+    value["cells"][0]["source"] = "%%gpu\n" + "x" * 200
+    mirror.path.write_text(json.dumps(value))
     before = mirror.path.read_bytes()
-    assert main(["outputs", str(mirror.path), "--write"]) == 0
-    assert "the text differs" in capsys.readouterr().out
-    assert mirror.path.read_bytes() == before
+    for length in (150, 250):
+        mirror.executions.clear()
+        mirror.ran(0, stream("said\n"), code="x" * length)
+        mirror.executions[0]["code"] = "x" * 120
+        assert main(["outputs", str(mirror.path), "--write"]) == 0
+        assert "the text differs" in capsys.readouterr().out
+        assert mirror.path.read_bytes() == before
 
 
 def test_what_no_file_can_have(mirror: Mirror) -> None:
@@ -216,7 +223,13 @@ def test_the_paths_that_its_kernel_may_have_been_told(
     (folder / "by-folder").symlink_to(folder)
     (folder / "link.ipynb").symlink_to(mirror.path)
     monkeypatch.chdir(folder)
-    for name in ("n.ipynb", "by-folder/n.ipynb", "link.ipynb"):
+    for name, told in [
+        ("n.ipynb", "n.ipynb"),
+        ("by-folder/n.ipynb", "n.ipynb"),
+        ("link.ipynb", "n.ipynb"),
+        ("by-folder/link.ipynb", "link.ipynb"),
+    ]:
+        mirror.told = folder / told
         mirror.write(1)
         mirror.asked.clear()
         assert main(["outputs", name, "--write"]) == 0
