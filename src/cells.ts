@@ -27,6 +27,34 @@ export function body(source: string): string {
   return source.replace(WHOLE_LINE, '');
 }
 
+/** A listed code of at least so many characters may be the beginning of a longer one. */
+const CUT = 120;
+
+/**
+ * Whether a cell's text is what an execution ran.
+ *
+ * @param whole - The code is not cut.
+ */
+export function sameText(source: string, code: string, whole = false): boolean {
+  if (!isGPUCell(source)) {
+    return false; // it would not run on a pod any more
+  }
+  const text = body(source);
+  return (
+    text.trimEnd() === code.trimEnd() ||
+    (!whole && code.length >= CUT && text.startsWith(code))
+  );
+}
+
+/** Whether the cell shows a handle; the magic takes `--det` too, as argparse does. */
+export function isDetached(source: string): boolean {
+  const line = WHOLE_LINE.exec(source)?.[0] ?? '';
+  return line
+    .trim()
+    .split(/\s+/)
+    .some(word => word.length > 2 && '--detach'.startsWith(word));
+}
+
 /**
  * The contents path of a notebook by the absolute path that its kernel knows; null if it does
  * not lie below the server's root.
@@ -53,10 +81,14 @@ export function sameNotebook(
   if (!notebook) {
     return false;
   }
-  // A path of jupyter-collaboration's has its drive in front.
-  const plain = path.replace(/^[^/:]+:/, '');
+  const plain = withoutDrive(path);
   const known = contentsPath(notebook, root);
   return known === null ? slashes(notebook) === plain : known === plain;
+}
+
+/** A path of jupyter-collaboration's has its drive in front. */
+export function withoutDrive(path: string): string {
+  return path.replace(/^[^/:]+:/, '');
 }
 
 /** The last part of a path. */

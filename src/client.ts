@@ -1,9 +1,16 @@
 import type { ServerConnection } from '@jupyterlab/services';
 
-import { parseKernels, parsePod, parseStrings } from './parse';
+import {
+  parseExecution,
+  parseExecutions,
+  parseKernels,
+  parseOutputs,
+  parsePod,
+  parseStrings
+} from './parse';
 import type { IAnswer, IRequest } from './request';
 import { RequestError, address, request } from './request';
-import type { IKernelList, IPod } from './types';
+import type { IExecution, IKernelList, IOutputs, IPod } from './types';
 
 /** What can be asked for; each rejects with a `RequestError`. */
 export abstract class Client {
@@ -70,6 +77,28 @@ export abstract class Client {
     const { data } = await this.change(path, { method: 'POST', body: {} });
     const done = (data as { done?: unknown } | null)?.done;
     return typeof done === 'boolean' ? done : null;
+  }
+
+  async executions(notebook: string): Promise<IExecution[]> {
+    const path = `executions?notebook=${encodeURIComponent(notebook)}`;
+    return parseExecutions((await this.ask(path)).data);
+  }
+
+  async execution(id: string): Promise<IExecution | null> {
+    return parseExecution((await this.ask(address('executions', id))).data);
+  }
+
+  async outputs(id: string, etag: string | null): Promise<IOutputs | null> {
+    const path = address('executions', id, 'outputs');
+    const answer = await this.ask(path, { etag });
+    if (answer.status === 304) {
+      return null;
+    }
+    const outputs = parseOutputs(answer.data, answer.etag);
+    if (!outputs) {
+      throw new RequestError('refused', `${path}: no execution`, 'answer');
+    }
+    return outputs;
   }
 
   protected ask(path: string, options?: IRequest): Promise<IAnswer> {

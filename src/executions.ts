@@ -1,7 +1,7 @@
 import type { IExecution, IPlacedExecution, ISnapshot } from './types';
 
 /** The executions of a snapshot with where they run; silent ones are nobody's cells. */
-function* placed(snapshot: ISnapshot): Iterable<IPlacedExecution> {
+export function* placed(snapshot: ISnapshot): Iterable<IPlacedExecution> {
   for (const pod of snapshot.pods) {
     for (const kernel of pod.kernels) {
       for (const execution of kernel.executions) {

@@ -6,6 +6,7 @@ import { marks } from './plugins/marks';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
 import { panel } from './plugins/panel';
+import { refill } from './plugins/refill';
 import { status } from './plugins/status';
 
 export { IRemoteGPU } from './tokens';
@@ -18,6 +19,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   status,
   notebook,
   marks,
+  refill,
   notices
 ];
 

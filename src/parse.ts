@@ -1,3 +1,6 @@
+import type { IOutput } from '@jupyterlab/nbformat';
+import type { PartialJSONObject } from '@lumino/coreutils';
+
 import type {
   ExecutionState,
   IAbout,
@@ -6,6 +9,7 @@ import type {
   IKernel,
   IKernelList,
   IKernelRow,
+  IOutputs,
   IPod,
   ISnapshot,
   PodState
@@ -133,6 +137,7 @@ export function parseExecution(
     notebook: textOrNull(meta.notebook) ?? notebook,
     cell: textOrNull(meta.cell),
     localKernel: textOrNull(meta.local_kernel),
+    msgId: textOrNull(meta.msg_id),
     silent: meta.silent === true
   };
 }
@@ -146,6 +151,37 @@ function executionState(data: Fields): ExecutionState {
     return 'ended';
   }
   return number(data.started) === null ? 'queued' : 'running';
+}
+
+export function parseExecutions(value: unknown): IExecution[] {
+  const rows = list(fields(value).executions);
+  return present(rows.map(row => parseExecution(row)));
+}
+
+/** What a cell shows; null if it names no execution. */
+export function parseOutputs(
+  value: unknown,
+  etag: string | null
+): IOutputs | null {
+  const data = fields(value);
+  const execution = parseExecution(data.execution);
+  if (!execution) {
+    return null;
+  }
+  const widgets = fields(data.widgets) as PartialJSONObject;
+  return {
+    execution,
+    code: text(data.code) || execution.code,
+    outputs: list(data.outputs).filter(isOutput),
+    count: number(data.execution_count),
+    outcome: textOrNull(data.outcome),
+    widgets: Object.keys(widgets).length > 0 ? widgets : null,
+    etag
+  };
+}
+
+function isOutput(value: unknown): value is IOutput {
+  return text(fields(value).output_type) !== '';
 }
 
 export function parseKernels(value: unknown): IKernelList {

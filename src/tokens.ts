@@ -2,7 +2,14 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
-import type { IKernelList, IPlacedExecution, IPod, ISnapshot } from './types';
+import type {
+  IExecution,
+  IKernelList,
+  IOutputs,
+  IPlacedExecution,
+  IPod,
+  ISnapshot
+} from './types';
 
 /** How the way to the server's part of this extension is. */
 export type Link =
@@ -61,6 +68,12 @@ export interface IRemoteGPU extends IDisposable {
   restartKernel(pod: string, kernel: string): Promise<void>;
   /** Null: the link is down, and it is done on return. */
   interrupt(execution: string): Promise<boolean | null>;
+  /** All that a notebook ran, by its contents path, oldest first. */
+  executions(notebook: string): Promise<IExecution[]>;
+  /** One that is known by its id; null: the answer names none. */
+  execution(id: string): Promise<IExecution | null>;
+  /** What an execution's cell shows; null: what `etag` was told with. */
+  outputs(id: string, etag: string | null): Promise<IOutputs | null>;
 }
 
 export const IRemoteGPU = new Token<IRemoteGPU>(

@@ -1,3 +1,6 @@
+import type { IOutput } from '@jupyterlab/nbformat';
+import type { PartialJSONObject } from '@lumino/coreutils';
+
 /** What the server tells, as it is used here; `parse.ts` makes these of any answer. */
 
 export const POD_STATES = [
@@ -30,6 +33,8 @@ export interface IExecution {
   readonly notebook: string | null;
   readonly cell: string | null;
   readonly localKernel: string | null;
+  /** The request of the front end's that it came with. */
+  readonly msgId: string | null;
   /** It is no cell of the user's. */
   readonly silent: boolean;
 }
@@ -106,4 +111,18 @@ export interface IPlacedExecution extends IExecution {
   readonly kernel: string;
   /** The pod's link stands. */
   readonly linked: boolean;
+}
+
+/** What the cell of an execution shows, as far as it is known. */
+export interface IOutputs {
+  readonly execution: IExecution;
+  /** All of the cell's code. */
+  readonly code: string;
+  readonly outputs: ReadonlyArray<IOutput>;
+  readonly count: number | null;
+  /** Null while it is queued or runs. */
+  readonly outcome: string | null;
+  /** A notebook's `metadata.widgets` for what is shown. */
+  readonly widgets: PartialJSONObject | null;
+  readonly etag: string | null;
 }

@@ -1,0 +1,78 @@
+import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+
+import { Futures } from './futures';
+import type { ICell } from './rule';
+import { showsOf } from './writer';
+
+export interface IModelCell extends ICell {
+  readonly model: ICodeCellModel;
+}
+
+/** The code cells of a notebook, and what shows them in this page. */
+export class Document {
+  /**
+   * @param panels - All that show the notebook in this page.
+   * @param onOver - A request of this page's for one of its cells is over.
+   */
+  constructor(
+    private readonly panel: NotebookPanel,
+    private readonly panels: () => readonly NotebookPanel[],
+    onOver: () => void
+  ) {
+    this.futures = new Futures(onOver);
+  }
+
+  readonly futures: Futures;
+
+  get cells(): IModelCell[] {
+    const cells = this.panel.content.model?.cells ?? [];
+    return [...cells].filter(isCodeCellModel).map(model => ({
+      model,
+      id: model.id,
+      source: model.sharedModel.getSource(),
+      shows: showsOf(model)
+    }));
+  }
+
+  has(cell: ICodeCellModel): boolean {
+    return this.cells.some(({ model }) => model === cell);
+  }
+
+  views(cell: ICodeCellModel): CodeCell[] {
+    return this.panels()
+      .flatMap(panel => panel.content.widgets)
+      .filter(
+        (view): view is CodeCell =>
+          view.model === cell && view instanceof CodeCell
+      );
+  }
+
+  /** Whether this page still waits for something that it sent for the cell. */
+  isLive(cell: ICodeCellModel): boolean {
+    return this.views(cell).some(view => this.futures.isLive(view));
+  }
+
+  /** Whether the cell was run last by that request, and from this page. */
+  isRunBy(cell: ICodeCellModel, request: string | null): boolean {
+    return this.views(cell).some(
+      view => request !== null && this.futures.request(view) === request
+    );
+  }
+
+  /** Whether it is for this page to write: of those who share it the one with the lowest id. */
+  get isOurs(): boolean {
+    const { model } = this.panel.context;
+    const { awareness } = model.sharedModel as unknown as {
+      awareness?: { clientID: number; getStates(): Map<number, object> };
+    };
+    if (!model.collaborative || !awareness) {
+      return true;
+    }
+    // The server has a state too, and is nobody.
+    return [...awareness.getStates()].every(
+      ([id, state]) => !('user' in state) || id >= awareness.clientID
+    );
+  }
+}

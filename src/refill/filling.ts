@@ -1,0 +1,107 @@
+import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import type { Notebook } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IOutputs } from '../types';
+import { Note } from './note';
+import { widgetOf } from './widgets';
+import type { IBefore } from './writer';
+import {
+  before,
+  isWritten,
+  mergeWidgets,
+  setPrompt,
+  setShows,
+  write
+} from './writer';
+
+/** One cell that is filled from one execution, and how it was before. */
+export class Filling {
+  constructor(
+    private readonly cell: ICodeCellModel,
+    readonly execution: string,
+    private readonly options: {
+      readonly trans: TranslationBundle;
+      readonly notebook: Notebook;
+      readonly onUndo: () => void;
+    }
+  ) {}
+
+  /** What was told last. */
+  outputs: IOutputs | null = null;
+
+  /**
+   * Write what was told.
+   *
+   * @param views - What shows the cell.
+   * @param made - Widgets that were not there before.
+   */
+  write(views: readonly CodeCell[], made: ReadonlySet<string>): void {
+    const { cell, execution, outputs: told } = this;
+    if (!told) {
+      return;
+    }
+    const over = told.outcome !== null;
+    const count = told.count ?? told.execution.count;
+    if (!isWritten(cell, told.outputs)) {
+      this._before ??= before(cell);
+    }
+    write(cell, told.outputs, output => made.has(widgetOf(output) ?? ''));
+    setPrompt(cell, views, count, !over);
+    setShows(cell, { execution, state: over ? 'complete' : 'partial' });
+    if (this._before) {
+      this._note ??= new Note({
+        trans: this.options.trans,
+        onUndo: this.options.onUndo
+      });
+      if (views[0]) {
+        this._note.show(views[0].node, told.execution, over);
+      }
+      this._stale = told.widgets !== null;
+      if (over) {
+        this.keepWidgets();
+      }
+    }
+  }
+
+  /** Put the states of the widgets into the document. */
+  keepWidgets(): void {
+    const widgets = this.outputs?.widgets;
+    const { model } = this.options.notebook;
+    if (this._stale && widgets && model) {
+      this._stale = false;
+      model.setMetadata(
+        'widgets',
+        mergeWidgets(model.getMetadata('widgets'), widgets)
+      );
+    }
+  }
+
+  /** Nothing more is written; what shows the cell shows no more that it runs. */
+  over(views: readonly CodeCell[]): void {
+    this.keepWidgets();
+    if (views.length > 0 && this.outputs?.outcome === null) {
+      setPrompt(this.cell, views, this.cell.executionCount, false);
+    }
+  }
+
+  /** As it was before, and it stays so. */
+  undo(views: readonly CodeCell[]): void {
+    const { cell, execution, _before } = this;
+    if (_before) {
+      cell.outputs.fromJSON(_before.outputs);
+      setPrompt(cell, views, _before.count, false);
+      setShows(cell, { execution, state: 'replaced' });
+    }
+    this.dispose();
+  }
+
+  dispose(): void {
+    this._note?.remove();
+    this._note = null;
+  }
+
+  private _before: IBefore | null = null;
+  private _note: Note | null = null;
+  private _stale = false;
+}

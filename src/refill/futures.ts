@@ -1,0 +1,45 @@
+import type { CodeCell } from '@jupyterlab/cells';
+
+/** What a page's own requests deliver to its cells. */
+export class Futures {
+  /** @param onOver - A request that was looked at is over. */
+  constructor(private readonly onOver: () => void) {}
+
+  /** Whether something that was sent from here is still to come for the cell. */
+  isLive(cell: CodeCell): boolean {
+    const { future } = cell.outputArea;
+    if (!future || future.isDisposed) {
+      return false;
+    }
+    if (!this._seen.has(future)) {
+      this._seen.add(future);
+      const over = (normally: boolean) => {
+        this._over.add(future);
+        if (normally) {
+          this._delivered.add(future.msg.header.msg_id);
+        }
+        this.onOver();
+      };
+      future.done.then(
+        reply => over(reply?.content.status !== 'aborted'),
+        // The kernel was restarted, or is gone.
+        () => over(false)
+      );
+    }
+    return !this._over.has(future);
+  }
+
+  /** The request that a cell was last run by from here. */
+  request(cell: CodeCell): string | null {
+    return cell.outputArea.future?.msg.header.msg_id ?? null;
+  }
+
+  /** Whether the request has delivered all that the cell says; it is told once. */
+  take(request: string | null): boolean {
+    return request !== null && this._delivered.delete(request);
+  }
+
+  private readonly _seen = new WeakSet<object>();
+  private readonly _over = new WeakSet<object>();
+  private readonly _delivered = new Set<string>();
+}

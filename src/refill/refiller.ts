@@ -1,0 +1,204 @@
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+
+import { RequestError } from '../request';
+import type { IRemoteGPU } from '../tokens';
+import type { IExecution } from '../types';
+import { Document } from './document';
+import { Filler } from './filler';
+import { Listing } from './listing';
+import { decide } from './rule';
+import { setShows, showsOf } from './writer';
+
+/** Clocks of one machine and of a page may be so many seconds apart unnoticed. */
+const SKEW = 3;
+
+/** Fills the cells of one notebook with what the server knows better than the document. */
+export class Refiller implements IDisposable {
+  constructor(private readonly options: Refiller.IOptions) {
+    const { panel, model, views } = options;
+    this._document = new Document(panel, views, () => void this.check());
+    this._listing = new Listing(panel, model);
+    this._filler = new Filler(this._document, options);
+    model.changed.connect(this._onChanged, this);
+    panel.context.pathChanged.connect(this._onChanged, this);
+    panel.context.saveState.connect(this._onSave, this);
+    panel.sessionContext.kernelChanged.connect(this._decide, this);
+    panel.sessionContext.statusChanged.connect(this._onStatus, this);
+    void panel.context.ready.then(() => {
+      if (!this.isDisposed) {
+        void this.check();
+      }
+    });
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._filler.dispose();
+    Signal.clearData(this);
+  }
+
+  /** Ask what the notebook ran, and fill what is to be filled. It never rejects. */
+  async check(): Promise<void> {
+    if (this._checking) {
+      this._again = true;
+      return;
+    }
+    this._checking = true;
+    try {
+      do {
+        this._again = false;
+        this._version = this._listing.version;
+        const cells = this._document.cells.map(({ model }) => model);
+        if (this._isDisposed || !this._listing.isWorthIt(cells)) {
+          return;
+        }
+        await this._listing.fetch(cells);
+        this._decide();
+      } while (this._again && !this._isDisposed);
+    } catch (error) {
+      if (!(error instanceof RequestError)) {
+        throw error;
+      }
+      // With the link there is another try.
+      this._missed = true;
+      if (error.fault === 'server-gone' && !this._isDisposed) {
+        void this.options.model.refresh();
+      }
+    } finally {
+      this._checking = false;
+    }
+  }
+
+  /** The user runs the cell from here: what it showed is replaced. */
+  scheduled(cell: ICodeCellModel): void {
+    this._filler.release(cell);
+    this._runs.set(cell, this.options.model.now());
+    this._replaced(cell);
+  }
+
+  /** The user has cleared the cell. */
+  cleared(cell: ICodeCellModel): void {
+    if (!this._document.isLive(cell)) {
+      this._filler.release(cell);
+      this._replaced(cell);
+    }
+  }
+
+  private _onChanged(): void {
+    const { link } = this.options.model;
+    const { content, context } = this.options.panel;
+    if (!context.isReady || !content.model) {
+      return;
+    }
+    const back = link === 'ok' && this._missed;
+    if (back || this._version !== this._listing.version) {
+      this._missed = link !== 'ok';
+      void this.check();
+    }
+  }
+
+  /** A kernel that restarts lets go of the cells that it served. */
+  private _onStatus(_: unknown, status: string): void {
+    if (/restarting|dead|terminating/.test(status)) {
+      // The futures end with it, a moment later.
+      void Promise.resolve().then(() => this._decide());
+    }
+  }
+
+  private _onSave(_: unknown, state: string): void {
+    if (state === 'started') {
+      this._filler.keepWidgets();
+    }
+  }
+
+  private _decide(): void {
+    if (this._isDisposed || !this._listing.isKnown) {
+      return;
+    }
+    const { executions } = this._listing;
+    const mayWrite = this._document.isOurs;
+    for (const { action, cell, execution } of decide(
+      this._document.cells,
+      executions
+    )) {
+      if (!cell || !execution) {
+        continue;
+      }
+      const { model } = cell;
+      const { id, msgId, state } = execution;
+      if (this._document.isLive(model)) {
+        this._delivers(model, execution);
+      } else if (
+        this._document.futures.take(msgId) &&
+        state === 'ended' &&
+        action !== 'leave'
+      ) {
+        setShows(model, { execution: id, state: 'complete' });
+      } else if (action === 'fill' && mayWrite) {
+        this._fill(model, execution);
+      }
+    }
+  }
+
+  /** The page itself shows it: the document says so, should the page be closed before the end. */
+  private _delivers(cell: ICodeCellModel, execution: IExecution): void {
+    this._filler.stop(cell);
+    if (this._document.isRunBy(cell, execution.msgId)) {
+      setShows(cell, { execution: execution.id, state: 'partial' });
+    }
+  }
+
+  private _fill(cell: ICodeCellModel, execution: IExecution): void {
+    const { id, msgId, requested } = execution;
+    const ran = this._runs.get(cell);
+    const isNew = this._document.isRunBy(cell, msgId);
+    if (ran !== undefined && !isNew && (requested ?? 0) < ran - SKEW) {
+      // It was run again before this was known.
+      setShows(cell, { execution: id, state: 'replaced' });
+      return;
+    }
+    this._filler.fill(cell, execution);
+  }
+
+  private _replaced(cell: ICodeCellModel): void {
+    const newest = this._listing.executions
+      .filter(each => each.cell === cell.id && !each.silent)
+      .at(-1);
+    const execution = newest?.id ?? showsOf(cell)?.execution;
+    if (execution) {
+      setShows(cell, { execution, state: 'replaced' });
+    }
+  }
+
+  private readonly _document: Document;
+  private readonly _listing: Listing;
+  private readonly _filler: Filler;
+  /** When cells were run from here. */
+  private readonly _runs = new WeakMap<ICodeCellModel, number>();
+  private _version = '';
+  private _checking = false;
+  private _again = false;
+  private _missed = false;
+  private _isDisposed = false;
+}
+
+export namespace Refiller {
+  export interface IOptions {
+    readonly panel: NotebookPanel;
+    readonly model: IRemoteGPU;
+    readonly trans: TranslationBundle;
+    /** All that show the document in this page. */
+    readonly views: () => readonly NotebookPanel[];
+  }
+}

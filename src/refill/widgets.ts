@@ -1,0 +1,189 @@
+import type { IOutput } from '@jupyterlab/nbformat';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
+
+import { isObject } from './writer';
+
+const VIEW = 'application/vnd.jupyter.widget-view+json';
+const STATE = 'application/vnd.jupyter.widget-state+json';
+/** A manager is there at once or never; one whose kernel is busy does not know its models. */
+const WAIT_MS = 2000;
+
+interface IWidgetModel {
+  constructor: {
+    _deserialize_state?: (
+      state: PartialJSONObject,
+      manager: IWidgetManager
+    ) => Promise<PartialJSONObject>;
+  };
+  set_state(state: PartialJSONObject): void;
+}
+
+/** What is used of a page's widget manager, which has no public token. */
+interface IWidgetManager {
+  has_model(id: string): boolean;
+  get_model(id: string): Promise<IWidgetModel>;
+  new_model(
+    options: Record<string, unknown>,
+    state: PartialJSONObject
+  ): Promise<IWidgetModel>;
+  restoredStatus?: boolean;
+}
+
+/** The models of widgets in a page, as the executions' logs have them. */
+export class Widgets {
+  constructor(private readonly rendermime: IRenderMimeRegistry) {}
+
+  /**
+   * Bring the models of `widgets` (a notebook's `metadata.widgets`) to their states.
+   *
+   * Without a manager nothing is done: the saved notebook has the states.
+   *
+   * @returns Those that were not there before: what shows them has to be drawn anew.
+   */
+  async restore(widgets: PartialJSONObject): Promise<ReadonlySet<string>> {
+    const made = new Set<string>();
+    const body = widgets[STATE];
+    const states = isObject(body) && isObject(body.state) ? body.state : {};
+    const manager =
+      Object.keys(states).length > 0 &&
+      (await (this._manager ??= this._find()));
+    if (!manager) {
+      return made;
+    }
+    const waits: Promise<unknown>[] = [];
+    const known: [string, PartialJSONObject][] = [];
+    // They refer to each other: all are begun before one is awaited.
+    for (const [id, entry] of Object.entries(states)) {
+      if (!isObject(entry)) {
+        continue;
+      }
+      if (manager.has_model(id)) {
+        known.push([id, entry]);
+      } else {
+        made.add(id);
+        this._told.set(id, entry);
+        const { model_name, model_module, model_module_version } = entry;
+        const options = { model_name, model_module, model_module_version };
+        waits.push(
+          manager.new_model({ ...options, model_id: id }, unpacked(entry))
+        );
+      }
+    }
+    for (const [id, entry] of known) {
+      if (!JSONExt.deepEqual(this._told.get(id) ?? null, entry)) {
+        this._told.set(id, entry);
+        waits.push(update(manager, id, entry));
+      }
+    }
+    // One whose code cannot be had shows so itself, and keeps no other from its output.
+    await Promise.allSettled(waits);
+    return made;
+  }
+
+  private async _find(): Promise<IWidgetManager | null> {
+    const { rendermime } = this;
+    if (!rendermime.mimeTypes.includes(VIEW)) {
+      return null;
+    }
+    const renderer = rendermime.createRenderer(VIEW) as unknown as {
+      _manager?: { promise?: Promise<unknown> };
+      dispose(): void;
+    };
+    const manager = await within(WAIT_MS, renderer._manager?.promise);
+    renderer.dispose();
+    if (!isManager(manager)) {
+      return null;
+    }
+    // What the kernel knows comes first: it is alive.
+    const until = Date.now() + WAIT_MS;
+    while (manager.restoredStatus === false && Date.now() < until) {
+      await within(100, undefined);
+    }
+    return manager;
+  }
+
+  private _manager: Promise<IWidgetManager | null> | null = null;
+  private readonly _told = new Map<string, PartialJSONValue>();
+}
+
+/** The widget that an output shows; null: it shows none. */
+export function widgetOf(output: IOutput): string | null {
+  const view = (output.data as PartialJSONObject | undefined)?.[VIEW];
+  return isObject(view) && typeof view.model_id === 'string'
+    ? view.model_id
+    : null;
+}
+
+async function update(
+  manager: IWidgetManager,
+  id: string,
+  entry: PartialJSONObject
+): Promise<void> {
+  const model = await manager.get_model(id);
+  const state = unpacked(entry);
+  const { _deserialize_state } = model.constructor;
+  model.set_state(
+    _deserialize_state
+      ? await _deserialize_state.call(model.constructor, state, manager)
+      : state
+  );
+}
+
+/** A state with its buffers in their places. */
+export function unpacked(entry: PartialJSONObject): PartialJSONObject {
+  const state = isObject(entry.state)
+    ? JSONExt.deepCopy(entry.state as never)
+    : {};
+  const buffers = Array.isArray(entry.buffers) ? entry.buffers : [];
+  for (const buffer of buffers) {
+    if (!isObject(buffer) || !Array.isArray(buffer.path)) {
+      continue;
+    }
+    const path = buffer.path as (string | number)[];
+    const last = path.at(-1);
+    let at: unknown = state;
+    for (const key of path.slice(0, -1)) {
+      at = (at as Record<string | number, unknown> | undefined)?.[key];
+    }
+    if (last !== undefined && typeof at === 'object' && at !== null) {
+      (at as Record<string | number, unknown>)[last] = bytes(buffer);
+    }
+  }
+  return state;
+}
+
+function bytes({ encoding, data }: PartialJSONObject): DataView {
+  const text = typeof data === 'string' ? data : '';
+  const values =
+    encoding === 'hex'
+      ? (text.match(/../g) ?? []).map(pair => parseInt(pair, 16))
+      : Array.from(atob(text), each => each.charCodeAt(0));
+  return new DataView(Uint8Array.from(values).buffer);
+}
+
+function isManager(value: unknown): value is IWidgetManager {
+  const manager = value as Partial<IWidgetManager> | null | undefined;
+  return (
+    typeof manager?.has_model === 'function' &&
+    typeof manager.get_model === 'function' &&
+    typeof manager.new_model === 'function'
+  );
+}
+
+/** What a promise comes to within so many milliseconds; else null. */
+async function within<T>(
+  ms: number,
+  promise: Promise<T> = new Promise<T>(() => undefined)
+): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>(resolve => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
