@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import RemoteGPUError
 from ..files import read
@@ -31,6 +33,10 @@ NOTEBOOK = "lecturers.ipynb"
 _START_SECONDS = 90.0
 _GRACE_SECONDS = 10.0
 _STOP_SECONDS = 40.0
+_STEADY_SECONDS = 5.0
+"""One that is killed sooner would be killed again: it is not started anew."""
+_SIGNALLED = 128
+"""Above it an exit status says that a signal was the end."""
 # No question about news on the first start, and no request to the outside.
 _QUIET = {"fetchNews": "false", "checkForUpdates": False}
 
@@ -57,10 +63,18 @@ def prepare(folder: Path) -> Path:
     return notebooks
 
 
-def lab_command(notebooks: Path) -> list[str]:
-    """The command line of JupyterLab. The browser is the user's: it is no child of ours."""
+def lab_command(notebooks: Path, port: int | None = None) -> list[str]:
+    """The command line of JupyterLab. The browser is the user's: it is no child of ours.
+
+    Parameters
+    ----------
+    port : int, optional
+        Of the one before, whose pages look for it there.
+    """
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}", "--no-browser"]
     command.append(f"--LabApp.default_url=/lab/tree/{NOTEBOOK}")
+    if port is not None:
+        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if os.getuid() == 0:
         command.append("--allow-root")
     return command
@@ -91,19 +105,37 @@ async def _demo(folder: Path, python: str | None) -> int:
     begin = time.monotonic()
     before = dict(os.environ)
     notebooks = prepare(folder)
+    log, token = folder / "lab.log", secrets.token_hex(24)
+    log.unlink(missing_ok=True)
     async with DemoPod(python) as pod:
         print(f"The demo pod is on: {pod.address}; its kernels run in {pod.python}")
-        async with _lab(lab_command(notebooks), folder / "lab.log") as (lab, url, page):
-            if has_display():
-                open_browser(page, before)
-            jupyter = Path(sys.executable).with_name("jupyter")
-            print(f"JupyterLab is ready after {time.monotonic() - begin:.0f} s:\n\n    {url}\n")
-            print("Run the cells. While the model samples, in another terminal:\n")
-            print(f"    {jupyter} remote-gpu demo --cut 60\n")
-            print("Ctrl-C here ends JupyterLab and the pod.", flush=True)
-            await _first(pod.watch(), lab.wait())
+        port = None
+        while True:
+            async with _lab(lab_command(notebooks, port), log, token) as (lab, url, page):
+                ready = time.monotonic()
+                if port is None:
+                    if has_display():
+                        open_browser(page, before)
+                    _explain(url, ready - begin)
+                else:
+                    print(f"JupyterLab is there again; the pod was on:\n\n    {url}\n", flush=True)
+                await _first(pod.watch(), lab.wait())
+                steady = time.monotonic() - ready > _STEADY_SECONDS
+            # As a rental does, the pod outlives a server that is killed.
+            if not steady or (lab.returncode or 0) <= _SIGNALLED:
+                break
+            port = urlsplit(url).port
+            print("JupyterLab was killed. It is started again; what runs on the pod runs on.")
     print("JupyterLab has ended, and the demo pod with it.", flush=True)
     return 0
+
+
+def _explain(url: str, seconds: float) -> None:
+    jupyter = Path(sys.executable).with_name("jupyter")
+    print(f"JupyterLab is ready after {seconds:.0f} s:\n\n    {url}\n")
+    print("Run the cells. While the model samples, in another terminal:\n")
+    print(f"    {jupyter} remote-gpu demo --cut 60\n")
+    print("Ctrl-C here ends JupyterLab and the pod.", flush=True)
 
 
 async def _first(*things: Coroutine[Any, Any, Any]) -> None:
@@ -121,7 +153,7 @@ async def _first(*things: Coroutine[Any, Any, Any]) -> None:
 
 @contextlib.asynccontextmanager
 async def _lab(
-    command: list[str], log: Path
+    command: list[str], log: Path, token: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, Path]]:
     """JupyterLab, its address with the token, and the page that leads there.
 
@@ -133,13 +165,14 @@ async def _lab(
         stale.unlink()
     stop = [sys.executable, "-m", "jupyter_remote_gpu.cli", "daemon", "stop"]
     warden = str(Path(__file__).with_name("warden.py"))
-    with open(log, "wb") as out:
+    with open(log, "ab") as out:
         lab = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", warden, "--grace", str(_GRACE_SECONDS)),
             *("--after", json.dumps(stop), "--", *command),
             stdin=asyncio.subprocess.PIPE,
             stdout=out,
             stderr=out,
+            env={**os.environ, "JUPYTER_TOKEN": token},
             start_new_session=True,
         )
     assert lab.stdin is not None

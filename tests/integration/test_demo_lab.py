@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,23 @@ def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
     until(lambda: not demo.left(), "the end of all", 15)
     assert "Traceback" not in demo.said()
     assert cli("daemon", status=1).out.startswith("No daemon runs")
+
+
+def test_a_server_that_is_killed_comes_again_and_the_pod_stays(demo: Demo) -> None:
+    address = demo.address()
+    sshd = {p.pid for p in demo.left() if "sshd" in p.name()}
+    (server,) = (p for p in demo.left() if "jupyterlab" in p.cmdline()[:3])
+    # One that ends at once would end again: only a steady one is started anew.
+    until(lambda: time.time() - server.create_time() > 15, "a while", 30)
+    server.kill()
+    until(lambda: "is there again" in demo.said(), "another server", LAB_SECONDS)
+    assert demo.said().count(address) == 2, "its pages would not find it"
+    url = address.replace("/lab/tree/", "/api/contents/")
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        assert answer.status == 200
+    assert {p.pid for p in demo.left() if "sshd" in p.name()} == sshd
+    assert demo.close() == 0
+    until(lambda: not demo.left(), "the end of all", 15)
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
