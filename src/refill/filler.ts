@@ -13,6 +13,9 @@ import { Follower } from './follower';
 import { Widgets } from './widgets';
 import { showsOf } from './writer';
 
+/** So often it is looked for a widget manager after the end. */
+const MOST = 60;
+
 /** Writes into the cells of one notebook what their executions say, until these end. */
 export class Filler implements IDisposable {
   constructor(
@@ -91,10 +94,12 @@ export class Filler implements IDisposable {
     if (!this._mayWrite(follower, told)) {
       return false;
     }
-    if (outputs || made.size > 0) {
-      filling.write(this.cells.views(cell), made);
+    if (outputs || made?.size) {
+      filling.write(this.cells.views(cell), made ?? new Set());
     }
-    return told.outcome === null;
+    // What shows a widget waits for the page's widget manager, which comes with the kernel.
+    filling.waits = made === null ? filling.waits + 1 : 0;
+    return told.outcome === null || (made === null && filling.waits < MOST);
   };
 
   private _mayWrite(

@@ -29,6 +29,8 @@ export class Filling {
 
   /** What was told last. */
   outputs: IOutputs | null = null;
+  /** How often there was no manager for its widgets. */
+  waits = 0;
 
   /**
    * Write what was told.
@@ -57,10 +59,10 @@ export class Filling {
       if (views[0]) {
         this._note.show(views[0].node, told.execution, over);
       }
-      this._stale = told.widgets !== null;
-      if (over) {
-        this.keepWidgets();
-      }
+    }
+    this._stale = told.widgets !== null;
+    if (over) {
+      this.keepWidgets();
     }
   }
 

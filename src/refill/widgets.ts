@@ -7,8 +7,8 @@ import { isObject } from './writer';
 
 const VIEW = 'application/vnd.jupyter.widget-view+json';
 const STATE = 'application/vnd.jupyter.widget-state+json';
-/** A manager is there at once or never; one whose kernel is busy does not know its models. */
 const WAIT_MS = 2000;
+const LOOK_MS = 100;
 
 interface IWidgetModel {
   constructor: {
@@ -38,19 +38,21 @@ export class Widgets {
   /**
    * Bring the models of `widgets` (a notebook's `metadata.widgets`) to their states.
    *
-   * Without a manager nothing is done: the saved notebook has the states.
-   *
-   * @returns Those that were not there before: what shows them has to be drawn anew.
+   * @returns Those that were not there before: what shows them has to be drawn anew. Null: there
+   * is no manager yet, and perhaps never; the saved notebook has the states.
    */
-  async restore(widgets: PartialJSONObject): Promise<ReadonlySet<string>> {
+  async restore(
+    widgets: PartialJSONObject
+  ): Promise<ReadonlySet<string> | null> {
     const made = new Set<string>();
     const body = widgets[STATE];
     const states = isObject(body) && isObject(body.state) ? body.state : {};
-    const manager =
-      Object.keys(states).length > 0 &&
-      (await (this._manager ??= this._find()));
-    if (!manager) {
+    if (Object.keys(states).length === 0) {
       return made;
+    }
+    const manager = await this._find();
+    if (!manager) {
+      return null;
     }
     const waits: Promise<unknown>[] = [];
     const known: [string, PartialJSONObject][] = [];
@@ -82,29 +84,33 @@ export class Widgets {
     return made;
   }
 
+  /** The manager, if it is there by now: it comes with the kernel. */
   private async _find(): Promise<IWidgetManager | null> {
     const { rendermime } = this;
-    if (!rendermime.mimeTypes.includes(VIEW)) {
-      return null;
+    if (this._manager || !rendermime.mimeTypes.includes(VIEW)) {
+      return this._manager;
     }
     const renderer = rendermime.createRenderer(VIEW) as unknown as {
       _manager?: { promise?: Promise<unknown> };
       dispose(): void;
     };
-    const manager = await within(WAIT_MS, renderer._manager?.promise);
+    const manager = await within(LOOK_MS, renderer._manager?.promise);
     renderer.dispose();
     if (!isManager(manager)) {
       return null;
     }
-    // What the kernel knows comes first: it is alive.
-    const until = Date.now() + WAIT_MS;
-    while (manager.restoredStatus === false && Date.now() < until) {
-      await within(100, undefined);
+    // What the kernel knows comes first: it is alive. A busy one does not tell.
+    for (
+      let waited = 0;
+      manager.restoredStatus === false && waited < WAIT_MS;
+      waited += LOOK_MS
+    ) {
+      await within(LOOK_MS);
     }
-    return manager;
+    return (this._manager = manager);
   }
 
-  private _manager: Promise<IWidgetManager | null> | null = null;
+  private _manager: IWidgetManager | null = null;
   private readonly _told = new Map<string, PartialJSONValue>();
 }
 

@@ -1,0 +1,125 @@
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+
+import { Widgets, unpacked } from '../refill/widgets';
+import { mergeWidgets } from '../refill/writer';
+
+const STATE = 'application/vnd.jupyter.widget-state+json';
+const VIEW = 'application/vnd.jupyter.widget-view+json';
+
+const entry = (value: number, more: object = {}) => ({
+  model_name: 'IntProgressModel',
+  model_module: '@jupyter-widgets/controls',
+  model_module_version: '2.0.0',
+  state: { value },
+  ...more
+});
+const body = (state: Record<string, object>) => ({
+  [STATE]: { version_major: 2, version_minor: 0, state } as never
+});
+
+/** A page's widget manager, whose models wait for each other as the real ones do. */
+class Manager {
+  readonly models = new Map<string, Promise<{ set_state: jest.Mock }>>();
+  readonly made: [string, unknown][] = [];
+  readonly set_state = jest.fn();
+  restoredStatus = true;
+
+  has_model = (id: string) => this.models.has(id);
+  get_model = (id: string) =>
+    this.models.get(id) ?? Promise.reject(new Error('widget model not found'));
+
+  new_model({ model_id }: { model_id: string }, state: { other?: string }) {
+    const model = (async () => {
+      await Promise.resolve();
+      if (state.other) {
+        await this.get_model(state.other);
+      }
+      this.made.push([model_id, state]);
+      return { set_state: this.set_state };
+    })();
+    this.models.set(model_id, model);
+    return model;
+  }
+}
+
+function page(manager: unknown): IRenderMimeRegistry {
+  return {
+    mimeTypes: [VIEW],
+    createRenderer: () => ({
+      _manager: { promise: Promise.resolve(manager) },
+      dispose: () => undefined
+    })
+  } as unknown as IRenderMimeRegistry;
+}
+
+describe('the widgets of a refill', () => {
+  it('are made together, for they refer to each other', async () => {
+    const manager = new Manager();
+    const made = await new Widgets(page(manager)).restore(
+      body({
+        box: entry(0, { state: { other: 'bar' } }),
+        bar: entry(3)
+      })
+    );
+    expect([...made!].sort()).toEqual(['bar', 'box']);
+    expect(manager.made.map(([id]) => id).sort()).toEqual(['bar', 'box']);
+  });
+
+  it('are brought to their newest state, once', async () => {
+    const manager = new Manager();
+    const widgets = new Widgets(page(manager));
+    await widgets.restore(body({ bar: entry(3) }));
+    expect((await widgets.restore(body({ bar: entry(4) })))?.size).toBe(0);
+    await widgets.restore(body({ bar: entry(4) }));
+    expect(manager.set_state.mock.calls).toEqual([[{ value: 4 }]]);
+    expect(manager.made).toEqual([['bar', { value: 3 }]]);
+  });
+
+  it.each([null, {}, { has_model: () => false }])(
+    'are left to the saved notebook where the manager is %j',
+    async manager => {
+      const made = await new Widgets(page(manager)).restore(
+        body({ bar: entry(3) })
+      );
+      expect(made).toBeNull();
+    }
+  );
+
+  it('of which one cannot be made do not keep the others', async () => {
+    const manager = new Manager();
+    const lost = entry(0, { state: { other: 'nobody' } });
+    const made = new Widgets(page(manager)).restore(
+      body({ lost, bar: entry(3) })
+    );
+    await expect(made).resolves.not.toBeNull();
+    expect(manager.made).toEqual([['bar', { value: 3 }]]);
+  });
+
+  it('have their buffers in their places', () => {
+    const packed = entry(1, {
+      state: { deep: [{}, { x: 1 }] },
+      buffers: [
+        { path: ['image'], encoding: 'base64', data: 'AAH/' },
+        { path: ['deep', 1, 'data'], encoding: 'hex', data: '00ff' },
+        { path: ['gone', 'data'], encoding: 'hex', data: '00' }
+      ]
+    });
+    const state = unpacked(packed) as unknown as {
+      image: DataView;
+      deep: [object, { data: DataView }];
+    };
+    const bytes = (view: DataView) => [...new Uint8Array(view.buffer)];
+    expect(bytes(state.image)).toEqual([0, 1, 255]);
+    expect(bytes(state.deep[1].data)).toEqual([0, 255]);
+    expect(packed.state).toEqual({ deep: [{}, { x: 1 }] });
+  });
+
+  it('join those that the notebook has', () => {
+    const old = { other: 1, ...body({ a: entry(1), b: entry(1) }) };
+    expect(mergeWidgets(old, body({ b: entry(2) }))).toEqual({
+      other: 1,
+      ...body({ a: entry(1), b: entry(2) })
+    });
+    expect(mergeWidgets(undefined, body({}))).toEqual(body({}));
+  });
+});
