@@ -271,6 +271,21 @@ describe('the refill of a notebook', () => {
     expect(model.executions).toHaveBeenCalledTimes(2);
   });
 
+  it('asks nothing after it was closed', async () => {
+    model.ran('one', { state: 'running' });
+    await open();
+    refiller!.dispose();
+    const asked = [model.executions, model.outputs].map(
+      ({ mock }) => mock.calls.length
+    );
+    await refiller!.check();
+    model.changed.emit();
+    await later();
+    expect(
+      [model.executions, model.outputs].map(({ mock }) => mock.calls.length)
+    ).toEqual(asked);
+  });
+
   it('follows after a rename what the document says it shows', async () => {
     const gone = parseExecution({ id: 'one', meta: { cell: 'a' }, code: 'x' });
     model.execution.mockResolvedValue(gone);

@@ -50,7 +50,8 @@ export class Refiller implements IDisposable {
 
   /** Ask what the notebook ran, and fill what is to be filled. It never rejects. */
   async check(): Promise<void> {
-    if (this._checking) {
+    // Requests of the page are given up after its notebook was closed.
+    if (this._checking || this._isDisposed) {
       this._again = true;
       return;
     }
