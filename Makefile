@@ -46,7 +46,7 @@ test: environments
 	step jlpm lint:check; \
 	step jlpm test; \
 	step $(PY) -m pytest -n $(JOBS) --dist loadfile; \
-	cd ui-tests && step jlpm playwright test; \
+	cd ui-tests && step jlpm playwright test; step jlpm playwright test --config refill.config.ts; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-long: environments

@@ -109,7 +109,6 @@ def new_message(
     kind: str,
     content: dict[str, Any],
     *,
-    session: str = "",
     metadata: dict[str, Any] | None = None,
     buffers: list[bytes] | None = None,
 ) -> Message:
@@ -122,7 +121,7 @@ def new_message(
         "msg_id": uuid.uuid4().hex,
         "msg_type": kind,
         "username": "",
-        "session": session,
+        "session": "",
         "date": datetime.now(timezone.utc).isoformat(),
         "version": "5.3",
     }

@@ -97,7 +97,7 @@ class Notices:
             "transient": {"display_id": display},
         }
         kind_of = "display_data" if shown is None else "update_display_data"
-        sink.emit(new_message(kind_of, content, session=sink.session))
+        sink.emit(new_message(kind_of, content))
         if text:
             self._shown[kind] = _Shown(display, text, sink.cleared)
         else:

@@ -30,7 +30,7 @@ def _topic(message: Message) -> bytes:
 
 
 class KernelSink:
-    """Sends a message's own bytes through a local kernel's iopub, under a local parent.
+    """Sends a message's own bytes through a local kernel's iopub, under its session and a parent.
 
     Parameters
     ----------
@@ -43,8 +43,6 @@ class KernelSink:
 
     Attributes
     ----------
-    session : str
-        Of the local kernel, for messages of our own.
     cleared : int
         How often the cell's outputs were cleared.
     clearing : bool
@@ -59,7 +57,7 @@ class KernelSink:
         self._kernel = kernel
         self._suffix = suffix
         self.parent: bytes = kernel.session.pack(parent)
-        self.session = str(kernel.session.session)
+        self._session = str(kernel.session.session)
         self.cleared, self.clearing = 0, False
         self.captures: set[str] = set()
 
@@ -72,7 +70,10 @@ class KernelSink:
         self._follow(message)
         if self._suffix:
             message = message.with_content(message.content, self._suffix)
-        frames = [dump(message.header), self.parent, message.metadata, message.content]
+        # JupyterLab takes a message whose session is not that of the one that came last for
+        # one of a kernel that is gone, and drops it.
+        header = {**message.header, "session": self._session}
+        frames = [dump(header), self.parent, message.metadata, message.content]
         signature = self._kernel.session.sign(frames)
         self._kernel.iopub_thread.send_multipart(
             [_topic(message), _DELIMITER, signature, *frames, *message.buffers]

@@ -65,7 +65,10 @@ export class Refiller implements IDisposable {
           return;
         }
         await this._listing.fetch(cells);
-        this._decide();
+        // Of a cell that ended meanwhile this answer still says that it runs.
+        if (!this._again) {
+          this._decide();
+        }
       } while (this._again && !this._isDisposed);
     } catch (error) {
       if (!(error instanceof RequestError)) {

@@ -169,6 +169,7 @@ class Notebook:
                 max_message_size=1 << 28,
             )
         assert self._socket.selected_subprotocol == _V1
+        self._sessions: list[str] = []
         self._reading = asyncio.create_task(self._read())
 
     async def _disconnect(self) -> None:
@@ -206,12 +207,20 @@ class Notebook:
             keys = ("header", "parent_header", "metadata", "content")
             message = {k: json.loads(p) for k, p in zip(keys, parts[:4], strict=True)}
             message |= {"msg_type": message["header"]["msg_type"], "buffers": parts[4:]}
+            self._look_at(message["header"]["session"])
             parent = message["parent_header"].get("msg_id")
             if channel == "shell" and parent in self._replies:
                 self._replies[parent].set_result(message["content"])
             elif channel == "iopub":
                 self.messages.append(message)
                 self._fold(message, parent)
+
+    def _look_at(self, session: str) -> None:
+        # Lab drops what is not of the session of the message that came last: the kernel that
+        # said it is gone.
+        if session not in self._sessions[-1:]:
+            assert session not in self._sessions, "two sessions speak for one kernel"
+            self._sessions.append(session)
 
     def _fold(self, message: dict[str, Any], parent: str | None) -> None:
         index = self._cells.get(parent or "")

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from tests.support.daemon import until
+from tests.support.login import free_port
 
 START_SECONDS = 60.0
 REST_SECONDS = 60.0
@@ -74,6 +75,8 @@ class JupyterServer:
     def __enter__(self) -> JupyterServer:
         command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"]
         command += [f"--IdentityProvider.token={self.token}", "--ServerApp.ip=127.0.0.1"]
+        # Servers that begin at once would take turns with the default port.
+        command += [f"--ServerApp.port={free_port()}", "--ServerApp.port_retries=0"]
         command += [f"--ServerApp.root_dir={self.notebooks}", *self.options]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(

@@ -35,11 +35,11 @@ def printed(setup: Setup, text: str) -> Record:
 
 def test_a_message_goes_on_byte_for_byte_under_the_local_parent() -> None:
     kernel = FakeKernel()
-    message = Message("display_data", {"msg_id": "r1", "msg_type": "display_data"}, b'{"a" : 1}',
-                      b'{"data" : {}}', [b"\x00buffer"])  # fmt: skip
+    header = {"msg_id": "r1", "msg_type": "display_data", "session": "the remote kernel's"}
+    message = Message("display_data", header, b'{"a" : 1}', b'{"data" : {}}', [b"\x00buffer"])
     KernelSink(kernel, {"msg_id": LOCAL_MSG_ID}).emit(message)
     [frames] = kernel.sent
-    assert json.loads(frames[3]) == message.header
+    assert json.loads(frames[3]) == {**message.header, "session": kernel.session.session}
     assert json.loads(frames[4]) == {"msg_id": LOCAL_MSG_ID}
     assert frames[5:] == [message.metadata, message.content, b"\x00buffer"]
     [read] = kernel.received()
