@@ -32,6 +32,8 @@ def main(name: str, port: str) -> int:
         (folder / "config").mkdir(mode=0o700)
         (folder / "config" / "jupyter_config.py").write_text(CONFIG.format(port=port))
         pod = os.environ.get("JRG_POD_PYTHON") or str(ROOT / ".venv-pod" / "bin" / "python")
+        if not os.path.exists(pod):
+            sys.exit(f"{pod} is not there: `make environments` makes it")
         words = ["-m", "jupyter_remote_gpu.demo.lab", f"--folder={folder}", f"--pod-python={pod}"]
         env = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "run"), "BROWSER": "true"}
         demo = subprocess.Popen([sys.executable, *words], env=env)
