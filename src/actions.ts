@@ -5,7 +5,7 @@ import { fileName } from './cells';
 import type { IActions } from './components/context';
 import { confirmed, showLines, tellError } from './dialogs';
 import { firstLine } from './executions';
-import type { IRemoteGPU } from './tokens';
+import type { IRefill, IRemoteGPU } from './tokens';
 import type { IKernelRow, IPlacedExecution, IPod } from './types';
 
 /** What buttons and commands do: ask where it is needed, do it, tell what went wrong. */
@@ -13,7 +13,8 @@ export class Actions implements IActions {
   constructor(
     private readonly model: IRemoteGPU,
     private readonly trans: TranslationBundle,
-    private readonly goTo: (execution: IPlacedExecution) => Promise<void>
+    private readonly goTo: (execution: IPlacedExecution) => Promise<void>,
+    private readonly refill: IRefill | null = null
   ) {}
 
   addPod = async (ssh: string): Promise<void> => {
@@ -83,6 +84,18 @@ export class Actions implements IActions {
       trans.__('Stop'),
       () => model.stopKernel(kernel.pod, kernel.id)
     );
+  };
+
+  insertOffer = async (execution: string): Promise<void> => {
+    try {
+      await this.refill?.insert(execution);
+    } catch (error) {
+      this._tell(error);
+    }
+  };
+
+  dismissOffer = (execution: string): void => {
+    this.refill?.dismiss(execution);
   };
 
   private readonly _tell = (error: unknown): void => {

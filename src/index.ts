@@ -9,7 +9,7 @@ import { panel } from './plugins/panel';
 import { refill } from './plugins/refill';
 import { status } from './plugins/status';
 
-export { IRemoteGPU } from './tokens';
+export { IRefill, IRemoteGPU } from './tokens';
 
 /** What this extension brings to JupyterLab and Notebook. */
 const plugins: JupyterFrontEndPlugin<unknown>[] = [

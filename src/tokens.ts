@@ -5,6 +5,7 @@ import type { ISignal } from '@lumino/signaling';
 import type {
   IExecution,
   IKernelList,
+  IOffer,
   IOutputs,
   IPlacedExecution,
   IPod,
@@ -79,4 +80,21 @@ export interface IRemoteGPU extends IDisposable {
 export const IRemoteGPU = new Token<IRemoteGPU>(
   'jupyter-remote-gpu:IRemoteGPU',
   'The pods, their links and what runs on them.'
+);
+
+/** What notebooks complete themselves with. */
+export interface IRefill {
+  /** Emitted when something else is offered, and when another notebook is in front. */
+  readonly changed: ISignal<IRefill, void>;
+  /** What no cell of the notebook in front can take. */
+  readonly offers: readonly IOffer[];
+  /** Put it into a new cell of the notebook in front. */
+  insert(execution: string): Promise<void>;
+  /** Offer it no more. */
+  dismiss(execution: string): void;
+}
+
+export const IRefill = new Token<IRefill>(
+  'jupyter-remote-gpu:IRefill',
+  'Outputs for cells that are gone or were edited.'
 );

@@ -113,6 +113,12 @@ export interface IPlacedExecution extends IExecution {
   readonly linked: boolean;
 }
 
+/** What an execution said, for a cell that cannot take it. */
+export interface IOffer {
+  readonly execution: IExecution;
+  readonly reason: 'text' | 'gone' | 'shared-id' | 'no-ids';
+}
+
 /** What the cell of an execution shows, as far as it is known. */
 export interface IOutputs {
   readonly execution: IExecution;

@@ -17,6 +17,9 @@ const url = `http://127.0.0.1:${port}`;
 export default {
   ...base,
   testDir: 'refill',
+  // Kernels start on both sides, and all of it may share two cores.
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   use: { ...base.use, baseURL: url },
   webServer: {
     command: `python serve_demo.py ${folder} ${port}`,

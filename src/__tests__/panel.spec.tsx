@@ -30,7 +30,9 @@ function fakeActions(): jest.Mocked<IActions> {
     interrupt: jest.fn(),
     kernels: jest.fn().mockResolvedValue({ kernels: [], errors: [] }),
     restart: jest.fn().mockResolvedValue(true),
-    stop: jest.fn().mockResolvedValue(true)
+    stop: jest.fn().mockResolvedValue(true),
+    insertOffer: jest.fn().mockResolvedValue(undefined),
+    dismissOffer: jest.fn()
   };
 }
 
@@ -62,6 +64,7 @@ describe('the panel', () => {
     return {
       pods: pods && snapshot.pods,
       active: activeOf(snapshot),
+      offers: [],
       link: {
         link: 'ok',
         reason: '',

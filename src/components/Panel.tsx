@@ -1,12 +1,13 @@
 import * as React from 'react';
 
-import type { IPlacedExecution, IPod } from '../types';
+import type { IOffer, IPlacedExecution, IPod } from '../types';
 import { AddPod } from './AddPod';
 import type { IActions } from './context';
 import { useTrans } from './context';
 import { Kernels } from './Kernels';
 import type { ILinkView } from './LinkCallout';
 import { LinkCallout } from './LinkCallout';
+import { Offers } from './Offers';
 import { Fold } from './parts';
 import { PodCard } from './PodCard';
 import { Running } from './Running';
@@ -16,6 +17,7 @@ export interface IPanelView {
   /** Null: nobody has told yet. */
   readonly pods: readonly IPod[] | null;
   readonly active: readonly IPlacedExecution[];
+  readonly offers: readonly IOffer[];
   readonly link: ILinkView;
   /** Which folds are open; those not named are as they are at first. */
   readonly folds: Readonly<Record<string, boolean>>;
@@ -25,7 +27,8 @@ export interface IPanelView {
 const AT_FIRST: Record<string, boolean> = {
   pods: true,
   running: true,
-  kernels: false
+  kernels: false,
+  offers: true
 };
 
 /** The whole panel. */
@@ -58,6 +61,17 @@ export function Panel(props: {
           actions={actions}
           onFold={onFold}
         />
+      )}
+      {view.offers.length > 0 && (
+        <Fold
+          id="offers"
+          title={trans.__('Output without a cell')}
+          aside={<Count of={view.offers.length} />}
+          open={view.folds.offers ?? AT_FIRST.offers}
+          onToggle={onFold}
+        >
+          <Offers offers={view.offers} actions={actions} />
+        </Fold>
       )}
     </div>
   );

@@ -21,6 +21,8 @@ export interface IActions {
   kernels(): Promise<IKernelList>;
   restart(kernel: IKernelRow): Promise<boolean>;
   stop(kernel: IKernelRow): Promise<boolean>;
+  insertOffer(execution: string): Promise<void>;
+  dismissOffer(execution: string): void;
 }
 
 export interface ISurroundings {

@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Actions } from '../actions';
 import { CommandIDs, DOMAIN, PANEL_ID } from '../ids';
-import { IRemoteGPU } from '../tokens';
+import { IRefill, IRemoteGPU } from '../tokens';
 import { RemoteGPUPanel } from '../widgets/panel';
 
 const FOLDS = `${PANEL_ID}:folds`;
@@ -20,22 +20,24 @@ export const panel: JupyterFrontEndPlugin<void> = {
   description: 'The sidebar with pods, what runs, and kernels.',
   autoStart: true,
   requires: [IRemoteGPU],
-  optional: [ITranslator, ILayoutRestorer, IStateDB],
+  optional: [ITranslator, ILayoutRestorer, IStateDB, IRefill],
   activate: (
     app: JupyterFrontEnd,
     model: IRemoteGPU,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
-    state: IStateDB | null
+    state: IStateDB | null,
+    refill: IRefill | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const actions = new Actions(model, trans, ({ id }) =>
-      app.commands.execute(CommandIDs.goToCell, { execution: id })
-    );
+    const goTo = ({ id }: { id: string }) =>
+      app.commands.execute(CommandIDs.goToCell, { execution: id });
+    const actions = new Actions(model, trans, goTo, refill);
     const widget = new RemoteGPUPanel({
       model,
       trans,
       actions,
+      refill,
       onFolds: folds => void state?.save(FOLDS, { ...folds })
     });
     restorer?.add(widget, PANEL_ID);

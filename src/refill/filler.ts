@@ -24,7 +24,9 @@ export class Filler implements IDisposable {
       readonly panel: NotebookPanel;
       readonly model: IRemoteGPU;
       readonly trans: TranslationBundle;
-    }
+    },
+    /** A cell shows all of its execution, or nothing more of it can be had. */
+    private readonly onOver: () => void
   ) {
     this._widgets = new Widgets(options.panel.content.rendermime);
   }
@@ -130,6 +132,7 @@ export class Filler implements IDisposable {
     }
     const live = !this.cells.has(cell) || this.cells.isLive(cell);
     this._fillings.get(cell)?.over(live ? [] : this.cells.views(cell));
+    this.onOver();
   };
 
   /** What is written into the cell from that execution; another one's is let go of. */

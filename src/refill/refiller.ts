@@ -10,6 +10,7 @@ import type { IExecution } from '../types';
 import { Document } from './document';
 import { Filler } from './filler';
 import { Listing } from './listing';
+import { Offers } from './offers';
 import { decide } from './rule';
 import { setShows, showsOf } from './writer';
 
@@ -22,7 +23,8 @@ export class Refiller implements IDisposable {
     const { panel, model, views } = options;
     this._document = new Document(panel, views, () => void this.check());
     this._listing = new Listing(panel, model);
-    this._filler = new Filler(this._document, options);
+    this._filler = new Filler(this._document, options, () => this._decide());
+    this.offers = new Offers(panel, model, () => options.onOffers?.());
     model.changed.connect(this._onChanged, this);
     panel.context.pathChanged.connect(this._onChanged, this);
     panel.context.saveState.connect(this._onSave, this);
@@ -30,10 +32,14 @@ export class Refiller implements IDisposable {
     panel.sessionContext.statusChanged.connect(this._onStatus, this);
     void panel.context.ready.then(() => {
       if (!this.isDisposed) {
+        panel.content.model?.cells.changed.connect(this._onCells, this);
         void this.check();
       }
     });
   }
+
+  /** What no cell can take. */
+  readonly offers: Offers;
 
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -120,6 +126,18 @@ export class Refiller implements IDisposable {
     }
   }
 
+  /** One that was deleted leaves its output, one that comes back may be filled. */
+  private _onCells(_: unknown, { type }: { readonly type: string }): void {
+    if (type !== 'set' && !this._soon) {
+      this._soon = true;
+      // The change itself has to be over before the document is written to.
+      void Promise.resolve().then(() => {
+        this._soon = false;
+        this._decide();
+      });
+    }
+  }
+
   private _onSave(_: unknown, state: string): void {
     if (state === 'started') {
       this._filler.keepWidgets();
@@ -132,10 +150,8 @@ export class Refiller implements IDisposable {
     }
     const { executions } = this._listing;
     const mayWrite = this._document.isOurs;
-    for (const { action, cell, execution } of decide(
-      this._document.cells,
-      executions
-    )) {
+    const decisions = decide(this._document.cells, executions);
+    for (const { action, cell, execution } of decisions) {
       if (!cell || !execution) {
         continue;
       }
@@ -153,6 +169,7 @@ export class Refiller implements IDisposable {
         this._fill(model, execution);
       }
     }
+    this.offers.update(decisions);
   }
 
   /** The page itself shows it: the document says so, should the page be closed before the end. */
@@ -193,6 +210,7 @@ export class Refiller implements IDisposable {
   private _version = '';
   private _checking = false;
   private _again = false;
+  private _soon = false;
   private _missed = false;
   private _isDisposed = false;
 }
@@ -204,5 +222,7 @@ export namespace Refiller {
     readonly trans: TranslationBundle;
     /** All that show the document in this page. */
     readonly views: () => readonly NotebookPanel[];
+    /** Something else is offered. */
+    readonly onOffers?: () => void;
   }
 }

@@ -10,7 +10,7 @@ import { Surroundings } from '../components/context';
 import { Panel } from '../components/Panel';
 import { PANEL_ID } from '../ids';
 import { gpuIcon } from '../icons';
-import type { IRemoteGPU } from '../tokens';
+import type { IRefill, IRemoteGPU } from '../tokens';
 
 /** The sidebar. While it is hidden it does nothing. */
 export class RemoteGPUPanel extends ReactWidget {
@@ -26,6 +26,7 @@ export class RemoteGPUPanel extends ReactWidget {
     this._clock = new Clock(() => model.now());
     this._surroundings = { trans, clock: this._clock };
     model.changed.connect(this._onChanged, this);
+    options.refill?.changed.connect(this._onChanged, this);
   }
 
   /** Which folds are open. */
@@ -43,19 +44,21 @@ export class RemoteGPUPanel extends ReactWidget {
       return;
     }
     this.options.model.changed.disconnect(this._onChanged, this);
+    this.options.refill?.changed.disconnect(this._onChanged, this);
     this._watching?.dispose();
     this._clock.running = false;
     super.dispose();
   }
 
   protected override render(): JSX.Element {
-    const { model, actions } = this.options;
+    const { model, actions, refill } = this.options;
     return (
       <Surroundings.Provider value={this._surroundings}>
         <Panel
           view={{
             pods: model.snapshot?.pods ?? null,
             active: model.active,
+            offers: refill?.offers ?? [],
             link: {
               link: model.link,
               reason: model.linkReason,
@@ -138,6 +141,8 @@ export namespace RemoteGPUPanel {
     readonly model: IRemoteGPU;
     readonly trans: TranslationBundle;
     readonly actions: IActions;
+    /** Null: there are no notebooks here. */
+    readonly refill?: IRefill | null;
     /** Folds were opened or closed: they may be kept. */
     readonly onFolds?: (folds: Readonly<Record<string, boolean>>) => void;
   }

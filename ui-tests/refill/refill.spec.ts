@@ -147,6 +147,34 @@ test('what was edited or cleared since stays so', async ({ page }) => {
   expect(before.cells[1].outputs).toEqual([]);
 });
 
+test('the output of a cell that was edited meanwhile is offered', async ({
+  page,
+  context
+}) => {
+  write('offer.ipynb', CELL);
+  const first = await context.newPage();
+  await open(first, 'offer.ipynb');
+  await run(first);
+  await expect(output(first)).toContainText('line 3\n');
+  await first.close();
+  write('offer.ipynb', '%%gpu\nprint("something else")');
+  await open(page, 'offer.ipynb');
+  await page.evaluate(() =>
+    window.jupyterapp.commands.execute('jupyter-remote-gpu:open-panel')
+  );
+  const panel = page.getByRole('region', { name: 'Remote GPU' });
+  await expect(panel.getByText('Its cell was edited since')).toBeVisible(
+    PATIENCE
+  );
+  await panel.getByRole('button', { name: 'as a new cell' }).click();
+  const { cells } = await savedWhen(page, 'offer.ipynb', 'complete', 1);
+  expect(cells[0].outputs).toEqual([]);
+  whole(cells[1]);
+  await expect(panel.getByText('Output without a cell')).toHaveCount(0);
+  await reload(page);
+  await expect(output(page, 1)).toContainText('line 39\n');
+});
+
 test('a bar goes on in a page that is loaded again', async ({ page }) => {
   write(
     'bar.ipynb',
