@@ -216,7 +216,7 @@ declare global {
       commands: { execute(id: string): Promise<unknown> };
       shell: {
         currentWidget: {
-          context: { isReady: boolean };
+          context: { isReady: boolean; rename(name: string): Promise<void> };
           sessionContext: {
             isReady: boolean;
             session: { kernel: { restart(): Promise<void> } | null } | null;
