@@ -1,0 +1,102 @@
+/** A page whose errors fail the test, and its panel. */
+import AxeBuilder from '@axe-core/playwright';
+import type { Locator, Page } from '@playwright/test';
+import { expect, test as base } from '@playwright/test';
+
+import { PATIENCE, ask, connect } from './demo';
+
+export { expect };
+
+export const test = base.extend<{ calm: void }>({
+  calm: [
+    async ({ page }, use) => {
+      const errors: string[] = [];
+      page.on('pageerror', error => errors.push(String(error)));
+      page.on('console', message => {
+        if (
+          message.type() === 'error' &&
+          message.location().url.includes('/extensions/jupyter-remote-gpu/')
+        ) {
+          errors.push(message.text());
+        }
+      });
+      await use();
+      expect(errors).toEqual([]);
+    },
+    { auto: true }
+  ]
+});
+
+/** The demo pod is connected, and no kernel of another test's is left. */
+export async function alone(): Promise<void> {
+  await connect();
+  for (const { id } of (await ask('api/kernels')) as { id: string }[]) {
+    await ask(`api/kernels/${id}`, 'DELETE');
+  }
+  const left = async () => {
+    const { kernels } = (await ask('remote-gpu/kernels')) as {
+      kernels: { id: string; alive: boolean | null }[];
+    };
+    return kernels.filter(({ alive }) => alive !== false);
+  };
+  for (const { id } of await left()) {
+    await ask(`remote-gpu/pods/demo/kernels/${id}`, 'DELETE');
+  }
+  await expect.poll(left, PATIENCE).toEqual([]);
+}
+
+/** The panel, shown. */
+export async function panelOf(page: Page): Promise<Locator> {
+  const panel = page.locator('#jupyter-remote-gpu');
+  const tab = page.locator('.jp-SideBar [data-id="jupyter-remote-gpu"]');
+  await expect(tab).toBeVisible(PATIENCE);
+  if (!(await panel.isVisible())) {
+    await tab.click();
+  }
+  await expect(panel).toBeVisible(PATIENCE);
+  return panel;
+}
+
+/** Nothing serious is wrong with the panel, in either theme. */
+export async function accessible(page: Page): Promise<void> {
+  for (const theme of ['JupyterLab Dark', 'JupyterLab Light']) {
+    await page.evaluate(async theme => {
+      const { commands } = window.jupyterapp as unknown as {
+        commands: { execute(id: string, args: object): Promise<unknown> };
+      };
+      await commands.execute('apputils:change-theme', { theme });
+    }, theme);
+    await expect(page.locator('body')).toHaveAttribute(
+      'data-jp-theme-name',
+      theme,
+      PATIENCE
+    );
+    const { passes, violations } = await new AxeBuilder({ page })
+      .include('#jupyter-remote-gpu')
+      .analyze();
+    expect(passes.length).toBeGreaterThan(5);
+    const bad = violations.filter(({ impact }) =>
+      ['serious', 'critical'].includes(impact ?? '')
+    );
+    expect(bad.map(({ id, nodes }) => [id, nodes.map(n => n.html)])).toEqual(
+      []
+    );
+  }
+}
+
+export function cell(page: Page, index: number): Locator {
+  return page.locator('.jp-Notebook .jp-Cell').nth(index);
+}
+
+/** The index of the active cell. */
+export function active(page: Page): Promise<number | undefined> {
+  return page.evaluate(
+    () => window.jupyterapp.shell.currentWidget?.content.activeCellIndex
+  );
+}
+
+/** Seconds of what is shown as `12:31` at a text's end; -1 where nothing is. */
+export function seconds(text: string | null): number {
+  const found = /(\d+):(\d\d)$/.exec(text ?? '');
+  return found ? Number(found[1]) * 60 + Number(found[2]) : -1;
+}
