@@ -81,6 +81,10 @@ export async function connected(): Promise<void> {
 
 /** The panel, shown. */
 export async function panelOf(page: IJupyterLabPageFixture): Promise<Locator> {
+  // Galata takes a tab that is not there yet for one that does not exist.
+  await expect(
+    page.locator('.jp-SideBar [data-id="jupyter-remote-gpu"]')
+  ).toBeVisible(PATIENCE);
   await page.sidebar.openTab('jupyter-remote-gpu');
   const panel = page.locator('#jupyter-remote-gpu');
   await expect(panel).toBeVisible();
