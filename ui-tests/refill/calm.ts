@@ -27,22 +27,24 @@ export const test = base.extend<{ calm: void }>({
   ]
 });
 
+/** The pod's kernels that have not ended. */
+export async function alive(): Promise<{ id: string }[]> {
+  const { kernels } = (await ask('remote-gpu/kernels')) as {
+    kernels: { id: string; alive: boolean | null }[];
+  };
+  return kernels.filter(each => each.alive !== false);
+}
+
 /** The demo pod is connected, and no kernel of another test's is left. */
 export async function alone(): Promise<void> {
   await connect();
   for (const { id } of (await ask('api/kernels')) as { id: string }[]) {
     await ask(`api/kernels/${id}`, 'DELETE');
   }
-  const left = async () => {
-    const { kernels } = (await ask('remote-gpu/kernels')) as {
-      kernels: { id: string; alive: boolean | null }[];
-    };
-    return kernels.filter(({ alive }) => alive !== false);
-  };
-  for (const { id } of await left()) {
+  for (const { id } of await alive()) {
     await ask(`remote-gpu/pods/demo/kernels/${id}`, 'DELETE');
   }
-  await expect.poll(left, PATIENCE).toEqual([]);
+  await expect.poll(alive, PATIENCE).toEqual([]);
 }
 
 /** The panel, shown. */
