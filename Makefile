@@ -17,7 +17,7 @@ LONG_JOBS ?= 0
 help:
 	@echo "make demo       a pod on this machine and JupyterLab on a notebook that uses it"
 	@echo "make test       the tests: Python, TypeScript, browser (under 20 minutes on 2 cores)"
-	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule"
+	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule, samplers in the browser"
 	@echo "make bench      the table of docs/performance.md"
 	@echo "make bench-panel  what the front end takes of the page"
 	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
@@ -46,11 +46,17 @@ test: environments
 	step jlpm lint:check; \
 	step jlpm test; \
 	step $(PY) -m pytest -n $(JOBS) --dist loadfile; \
-	cd ui-tests && step jlpm playwright test; step jlpm playwright test --config refill.config.ts; \
+	cd ui-tests && step jlpm playwright test; \
+	step jlpm playwright test --config refill.config.ts --project short; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 test-long: environments
-	$(PY) -m pytest -n $(LONG_JOBS) --dist loadgroup -m long
+	@failed=; \
+	step() { echo "== $$*"; "$$@" || failed="$$failed [$$*]"; }; \
+	export PATH="$(CURDIR)/.venv/bin:$$PATH"; \
+	step $(PY) -m pytest -n $(LONG_JOBS) --dist loadgroup -m long; \
+	cd ui-tests && step jlpm playwright test --config refill.config.ts --project long; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 bench:
 	$(python_check)

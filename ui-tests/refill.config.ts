@@ -20,6 +20,13 @@ export default {
   // Kernels start on both sides, and all of it may share two cores.
   timeout: 180_000,
   expect: { timeout: 30_000 },
+  projects: [
+    { name: 'short', testMatch: ['cells.spec.ts', 'refill.spec.ts'] },
+    {
+      name: 'long',
+      testMatch: ['bars.spec.ts', 'copies.spec.ts', 'link.spec.ts']
+    }
+  ],
   use: { ...base.use, baseURL: url },
   webServer: {
     command: `python serve_demo.py ${folder} ${port}`,

@@ -60,19 +60,4 @@ export class Document {
       view => request !== null && this.futures.request(view) === request
     );
   }
-
-  /** Whether it is for this page to write: of those who share it the one with the lowest id. */
-  get isOurs(): boolean {
-    const { model } = this.panel.context;
-    const { awareness } = model.sharedModel as unknown as {
-      awareness?: { clientID: number; getStates(): Map<number, object> };
-    };
-    if (!model.collaborative || !awareness) {
-      return true;
-    }
-    // The server has a state too, and is nobody.
-    return [...awareness.getStates()].every(
-      ([id, state]) => !('user' in state) || id >= awareness.clientID
-    );
-  }
 }

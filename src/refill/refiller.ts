@@ -12,6 +12,7 @@ import { Filler } from './filler';
 import { Listing } from './listing';
 import { Offers } from './offers';
 import { decide } from './rule';
+import { Sharing } from './sharing';
 import { setShows, showsOf } from './writer';
 
 /** Clocks of one machine and of a page may be so many seconds apart unnoticed. */
@@ -23,6 +24,7 @@ export class Refiller implements IDisposable {
     const { panel, model, views } = options;
     this._document = new Document(panel, views, () => void this.check());
     this._listing = new Listing(panel, model);
+    this._sharing = new Sharing(panel, () => this._decide());
     this._filler = new Filler(this._document, options, () => this._decide());
     this.offers = new Offers(panel, model, () => options.onOffers?.());
     model.changed.connect(this._onChanged, this);
@@ -51,6 +53,7 @@ export class Refiller implements IDisposable {
     }
     this._isDisposed = true;
     this._filler.dispose();
+    this._sharing.dispose();
     Signal.clearData(this);
   }
 
@@ -94,6 +97,7 @@ export class Refiller implements IDisposable {
   scheduled(cell: ICodeCellModel): void {
     this._filler.release(cell);
     this._runs.set(cell, this.options.model.now());
+    this._tell(cell);
     this._replaced(cell);
   }
 
@@ -149,7 +153,8 @@ export class Refiller implements IDisposable {
       return;
     }
     const { executions } = this._listing;
-    const mayWrite = this._document.isOurs;
+    const { isOurs } = this._sharing;
+    this._tell();
     const decisions = decide(this._document.cells, executions);
     for (const { action, cell, execution } of decisions) {
       if (!cell || !execution) {
@@ -165,11 +170,21 @@ export class Refiller implements IDisposable {
         action !== 'leave'
       ) {
         setShows(model, { execution: id, state: 'complete' });
-      } else if (action === 'fill' && mayWrite) {
+      } else if (this._sharing.isServed(model.id)) {
+        this._filler.stop(model);
+      } else if (action === 'fill' && isOurs) {
         this._fill(model, execution);
       }
     }
     this.offers.update(decisions);
+  }
+
+  /** Tell who shares the document what this page delivers; `next`: it is about to be sent. */
+  private _tell(next: ICodeCellModel | null = null): void {
+    const live = this._document.cells.filter(
+      ({ model }) => model === next || this._document.isLive(model)
+    );
+    this._sharing.tell(live.map(({ id }) => id));
   }
 
   /** The page itself shows it: the document says so, should the page be closed before the end. */
@@ -204,6 +219,7 @@ export class Refiller implements IDisposable {
 
   private readonly _document: Document;
   private readonly _listing: Listing;
+  private readonly _sharing: Sharing;
   private readonly _filler: Filler;
   /** When cells were run from here. */
   private readonly _runs = new WeakMap<ICodeCellModel, number>();

@@ -17,7 +17,7 @@ import {
   write
 } from './demo';
 
-const LINES = 40;
+const LINES = 80;
 const CELL = `%%gpu
 import time
 for i in range(${LINES}):
@@ -74,7 +74,7 @@ test('a page that is loaded again follows its cell', async ({ page }) => {
   await expect(page.locator('.jp-InputPrompt').first()).toHaveText('[1]:');
   await expect(page.getByText('Output completed from the pod')).toBeVisible();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await expect(output(page)).not.toContainText('line 39');
+  await expect(output(page)).not.toContainText('line 79');
   await reload(page);
   await expect(page.getByText('Output completed from the pod')).toHaveCount(0);
 });
@@ -172,7 +172,7 @@ test('the output of a cell that was edited meanwhile is offered', async ({
   whole(cells[1]);
   await expect(panel.getByText('Output without a cell')).toHaveCount(0);
   await reload(page);
-  await expect(output(page, 1)).toContainText('line 39\n');
+  await expect(output(page, 1)).toContainText('line 79\n');
 });
 
 test('a bar goes on in a page that is loaded again', async ({ page }) => {

@@ -1,0 +1,86 @@
+import type { NotebookPanel } from '@jupyterlab/notebook';
+
+import { Sharing } from '../refill/sharing';
+
+type States = Map<number, Record<string, unknown>>;
+
+/** The awareness of a document, as y-protocols has it. */
+class FakeAwareness {
+  readonly clientID = 5;
+  readonly states: States = new Map([[5, { user: { name: 'me' } }]]);
+  handlers = new Set<() => void>();
+  getStates = () => this.states;
+  setLocalStateField = jest.fn();
+  on = (_: string, handler: () => void) => this.handlers.add(handler);
+  off = (_: string, handler: () => void) => this.handlers.delete(handler);
+  set(id: number, state: Record<string, unknown> | null): void {
+    if (state) {
+      this.states.set(id, state);
+    } else {
+      this.states.delete(id);
+    }
+    this.handlers.forEach(handler => handler());
+  }
+}
+
+describe('a document that pages share', () => {
+  let awareness: FakeAwareness;
+  const onChanged = jest.fn();
+  const share = (collaborative: boolean) =>
+    new Sharing(
+      {
+        context: { model: { collaborative, sharedModel: { awareness } } }
+      } as unknown as NotebookPanel,
+      onChanged
+    );
+
+  beforeEach(() => {
+    awareness = new FakeAwareness();
+    onChanged.mockClear();
+  });
+
+  it('is written by the lowest id of those who are users', () => {
+    const sharing = share(true);
+    awareness.set(1, {});
+    expect(sharing.isOurs).toBe(true);
+    awareness.set(9, { user: { name: 'me too' } });
+    expect(sharing.isOurs).toBe(true);
+    awareness.set(2, { user: { name: 'me as well' } });
+    expect(sharing.isOurs).toBe(false);
+  });
+
+  it('is left to the page whose request delivers, until that is gone', () => {
+    const sharing = share(true);
+    awareness.set(9, { user: {}, remote_gpu: ['a'] });
+    expect(onChanged).toHaveBeenCalledTimes(1);
+    expect([sharing.isServed('a'), sharing.isServed('b')]).toEqual([
+      true,
+      false
+    ]);
+    awareness.set(9, { user: {}, remote_gpu: ['a'], cursors: [1] });
+    expect(onChanged).toHaveBeenCalledTimes(1);
+    awareness.set(9, null);
+    expect(onChanged).toHaveBeenCalledTimes(2);
+    expect(sharing.isServed('a')).toBe(false);
+    sharing.dispose();
+    expect(awareness.handlers.size).toBe(0);
+  });
+
+  it('is told once what this page delivers', () => {
+    const sharing = share(true);
+    sharing.tell([]);
+    sharing.tell(['a']);
+    sharing.tell(['a']);
+    expect(awareness.setLocalStateField.mock.calls).toEqual([
+      ['remote_gpu', ['a']]
+    ]);
+  });
+
+  it('is ours alone without collaboration', () => {
+    const sharing = share(false);
+    awareness.set(1, { user: {}, remote_gpu: ['a'] });
+    sharing.tell(['a']);
+    expect([sharing.isOurs, sharing.isServed('a')]).toEqual([true, false]);
+    expect(awareness.setLocalStateField).not.toHaveBeenCalled();
+  });
+});
