@@ -57,7 +57,9 @@ export class Filling {
         onUndo: this.options.onUndo
       });
       if (views[0]) {
-        this._note.show(views[0].node, told.execution, over);
+        const asText =
+          !cell.trusted && told.outputs.some(each => widgetOf(each) !== null);
+        this._note.show(views[0].node, told.execution, over, asText);
       }
     }
     this._stale = told.widgets !== null;

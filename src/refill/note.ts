@@ -32,20 +32,33 @@ export class Note {
 
   readonly node = document.createElement('div');
 
-  /** Show it at `cell`, unless it was dismissed. */
-  show(cell: HTMLElement, execution: IExecution, over: boolean): void {
+  /**
+   * Show it at `cell`, unless it was dismissed.
+   *
+   * @param asText - Widgets in it show as text, for nobody trusts the notebook.
+   */
+  show(
+    cell: HTMLElement,
+    execution: IExecution,
+    over: boolean,
+    asText: boolean
+  ): void {
     if (this._dismissed) {
       return;
     }
     const { trans } = this.options;
     const from = time(execution.started ?? execution.requested);
-    const text = over
+    const told = over
       ? trans.__(
           'Output completed from the pod, %1–%2',
           from,
           time(execution.ended)
         )
       : trans.__('Output from the pod, since %1', from);
+    const hint = trans.__(
+      'Its widgets show as text until you trust the notebook: “Trust Notebook” in the command palette'
+    );
+    const text = asText ? `${told}. ${hint}` : told;
     if (this._text.textContent !== text) {
       this._text.textContent = text;
     }
