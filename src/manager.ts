@@ -30,6 +30,8 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     this._stream = options.events;
     this.pageVersion = options.pageVersion ?? '';
     this._stream?.connect(this._onEvent, this);
+    this._failures = options.failures ?? null;
+    this._failures?.connect(this._onFailure, this);
   }
 
   /** The version of the front end, once it is known. */
@@ -116,6 +118,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     }
     this._isDisposed = true;
     this._stream?.disconnect(this._onEvent, this);
+    this._failures?.disconnect(this._onFailure, this);
     this._retry.pause();
     clearTimeout(this._hint);
     clearInterval(this._keeping);
@@ -239,7 +242,15 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     }, HINT_MS);
   }
 
+  /** JupyterLab asks the server every few seconds, so it is the first to know. */
+  private _onFailure(): void {
+    if (this.link === 'ok' && this._watchers.size > 0) {
+      void this.refresh();
+    }
+  }
+
   private readonly _stream: Event.Stream | null;
+  private readonly _failures: ISignal<unknown, unknown> | null;
   private readonly _watchers = new Set<{ closely: boolean }>();
   private readonly _retry = new Retry(() => {
     void (this._closely || this.snapshot ? this.refresh() : this._glance());
@@ -262,6 +273,8 @@ export namespace RemoteGPUManager {
     readonly serverSettings: ServerConnection.ISettings;
     /** Hints that something changed; null: there are none. */
     readonly events: Event.Stream | null;
+    /** Emitted when a request of JupyterLab's own failed. */
+    readonly failures?: ISignal<unknown, unknown>;
     readonly pageVersion?: string;
   }
 }

@@ -15,6 +15,7 @@ const snapshot = (fields: Record<string, unknown>, revision = 1) => ({
 describe('the model', () => {
   let server: FakeServer;
   let events: Signal<object, Event.Emission>;
+  let failures: Signal<object, Error>;
   let model: RemoteGPUManager;
 
   beforeEach(() => {
@@ -24,9 +25,11 @@ describe('the model', () => {
     });
     server.replies.set('GET snapshot', snapshot({}));
     events = new Signal<object, Event.Emission>({});
+    failures = new Signal<object, Error>({});
     model = new RemoteGPUManager({
       serverSettings: server.settings,
-      events: events as unknown as Event.Stream
+      events: events as unknown as Event.Stream,
+      failures
     });
   });
 
@@ -48,6 +51,20 @@ describe('the model', () => {
     jest.advanceTimersByTime(300_000);
     await settled();
     expect(server.asked).toEqual([]);
+  });
+
+  it('looks for the server when JupyterLab misses it', async () => {
+    const watching = model.watch(true);
+    await model.ready;
+    server.gone = true;
+    failures.emit(new Error('Failed to fetch'));
+    await settled();
+    expect(model.link).toBe('server-gone');
+    watching.dispose();
+    const asked = server.asked.length;
+    failures.emit(new Error('Failed to fetch'));
+    await settled();
+    expect(server.asked).toHaveLength(asked);
   });
 
   it('is ready with the first snapshot', async () => {

@@ -21,7 +21,8 @@ export const manager: JupyterFrontEndPlugin<IRemoteGPU> = {
     const { serviceManager, restored } = app;
     const model = new RemoteGPUManager({
       serverSettings: serviceManager.serverSettings,
-      events: serviceManager.events.stream
+      events: serviceManager.events.stream,
+      failures: serviceManager.connectionFailure
     });
     void restored
       .then(() => settings?.load(WITH_SCHEMA))
