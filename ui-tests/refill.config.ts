@@ -24,7 +24,12 @@ export default {
     { name: 'short', testMatch: ['cells.spec.ts', 'refill.spec.ts'] },
     {
       name: 'long',
-      testMatch: ['bars.spec.ts', 'copies.spec.ts', 'link.spec.ts']
+      testMatch: [
+        'bars.spec.ts',
+        'copies.spec.ts',
+        'link.spec.ts',
+        'odd.spec.ts'
+      ]
     }
   ],
   use: { ...base.use, baseURL: url },

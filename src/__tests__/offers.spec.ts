@@ -148,6 +148,14 @@ describe('what is offered', () => {
     });
   });
 
+  it('says so where cells have other ids each time', async () => {
+    ran('e1', { meta: { cell: 'z' } });
+    await open('%%gpu\ny');
+    panel.content.model!.sharedModel.nbformat_minor = 4;
+    await serve();
+    expect(offered()).toEqual([['e1', 'no-ids']]);
+  });
+
   it('is not what a cell had shown that was deleted then', async () => {
     ran('e1');
     await open('%%gpu\nx', '1');

@@ -87,7 +87,9 @@ function why(reason: IOffer['reason'], trans: TranslationBundle): string {
     case 'shared-id':
       return trans.__('Several cells share the id of its cell');
     case 'no-ids':
-      return trans.__('The cells of this notebook have no ids');
+      return trans.__(
+        'This notebook keeps no cell ids: it is of an older format'
+      );
     case 'gone':
       return trans.__('Its cell is not in the notebook any more');
   }

@@ -50,7 +50,12 @@ export class Offers {
         const { execution, reason, cell } = made;
         if (!this._seen.has(execution.id)) {
           if (!dismissed.has(execution.id)) {
-            list.push({ execution, reason, cell: cell?.model ?? null });
+            list.push({
+              execution,
+              // In older formats cells get other ids each time that they are read.
+              reason: model.nbformatMinor < 5 ? 'no-ids' : reason,
+              cell: cell?.model ?? null
+            });
           }
         } else if (reason === 'gone') {
           // Whoever deleted the cell has seen it all.

@@ -94,13 +94,20 @@ export async function cut(seconds: number): Promise<void> {
 
 /** A notebook file with these sources, the ids of whose cells are `a0`, `a1` and so on. */
 export function write(name: string, ...sources: string[]): void {
-  const cells = sources.map((source, i) => ({
+  writeCells(
+    name,
+    sources.map((source, i) => ({ id: `a${i}`, source }))
+  );
+}
+
+/** A notebook file of these code cells. */
+export function writeCells(name: string, codes: object[], minor = 5): void {
+  const cells = codes.map(code => ({
     cell_type: 'code',
-    id: `a${i}`,
     metadata: {},
     execution_count: null,
     outputs: [],
-    source
+    ...code
   }));
   const kernelspec = {
     name: 'python3',
@@ -111,7 +118,7 @@ export function write(name: string, ...sources: string[]): void {
     cells,
     metadata: { kernelspec },
     nbformat: 4,
-    nbformat_minor: 5
+    nbformat_minor: minor
   };
   writeFileSync(join(FOLDER, 'notebooks', name), JSON.stringify(whole));
 }

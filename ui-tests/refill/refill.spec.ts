@@ -1,5 +1,4 @@
-import { expect, test } from '@playwright/test';
-
+import { expect, test } from './calm';
 import type { ISavedCell } from './demo';
 import {
   PATIENCE,
@@ -25,26 +24,7 @@ for i in range(${LINES}):
     time.sleep(0.25)`;
 const ALL = [...Array(LINES).keys()].map(i => `line ${i}\n`).join('');
 
-let errors: string[] = [];
-
 test.beforeAll(connect);
-
-test.beforeEach(({ page }) => {
-  errors = [];
-  page.on('pageerror', error => errors.push(String(error)));
-  page.on('console', message => {
-    if (
-      message.type() === 'error' &&
-      message.location().url.includes('/extensions/jupyter-remote-gpu/')
-    ) {
-      errors.push(message.text());
-    }
-  });
-});
-
-test.afterEach(() => {
-  expect(errors).toEqual([]);
-});
 
 function whole(cell: ISavedCell): void {
   expect(textOf(cell)).toBe(ALL);
