@@ -145,7 +145,10 @@ test('the kernels, and an end of one', async ({ page }) => {
   const fold = panel.getByRole('button', { name: 'Kernels' });
   await expect(fold).toHaveAttribute('aria-expanded', 'false');
   await fold.click();
-  const row = panel.getByRole('listitem').filter({ hasText: 'ends.ipynb' });
+  const row = panel
+    .locator('#jp-RemoteGPU-fold-kernels')
+    .getByRole('listitem')
+    .filter({ hasText: 'ends.ipynb' });
   await expect(row).toContainText(/\d+ s · [\d.]+ [kMG]B/, PATIENCE);
   const stop = row.getByRole('button', { name: 'Stop the kernel of' });
   const dialog = page.locator('.jp-Dialog');
