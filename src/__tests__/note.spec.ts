@@ -46,7 +46,7 @@ describe('the note at a cell that was filled', () => {
       outputs: outputs as never,
       etag: null
     };
-    filling.write([{ node } as CodeCell], new Set());
+    filling.write([{ node } as unknown as CodeCell], new Set());
     return node.textContent;
   };
 

@@ -151,7 +151,8 @@ describe('what is offered', () => {
   it('says so where cells have other ids each time', async () => {
     ran('e1', { meta: { cell: 'z' } });
     await open('%%gpu\ny');
-    panel.content.model!.sharedModel.nbformat_minor = 4;
+    const shared: { nbformat_minor: number } = panel.content.model!.sharedModel;
+    shared.nbformat_minor = 4;
     await serve();
     expect(offered()).toEqual([['e1', 'no-ids']]);
   });
