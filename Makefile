@@ -19,7 +19,7 @@ help:
 	@echo "make test       the tests: Python, TypeScript, browser (under 20 minutes on 2 cores)"
 	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule, samplers in the browser"
 	@echo "make bench      the table of docs/performance.md"
-	@echo "make bench-panel  what the front end takes of the page"
+	@echo "make bench-panel  what the front end takes of the page and of the server"
 	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
 	@echo "make build      wheel and sdist in dist/"
 	@echo "make pictures   the panel's states, for the README, in docs/pictures/"
@@ -65,8 +65,9 @@ bench:
 
 bench-panel:
 	$(python_check)
-	@$(PYTHON) $(ENV) laptop frontend ui-tests browser
-	cd ui-tests && PATH="$(CURDIR)/.venv/bin:$$PATH" jlpm playwright test --config measures.config.ts
+	@$(PYTHON) $(ENV) laptop pod sshd frontend ui-tests browser
+	cd ui-tests && export PATH="$(CURDIR)/.venv/bin:$$PATH" && jlpm playwright test --config measures.config.ts \
+	  && jlpm playwright test --config refill.config.ts --project measures
 
 lint:
 	$(python_check)

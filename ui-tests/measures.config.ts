@@ -1,4 +1,9 @@
 import base from './playwright.config';
 
 /** `make bench-panel`: what the front end costs the page. It prints, and asserts no speed. */
-export default { ...base, testDir: 'measures', timeout: 600_000 };
+export default {
+  ...base,
+  testDir: 'measures',
+  testMatch: 'panel.spec.ts',
+  timeout: 600_000
+};

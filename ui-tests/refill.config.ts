@@ -30,7 +30,9 @@ export default {
         'link.spec.ts',
         'odd.spec.ts'
       ]
-    }
+    },
+    // By `make bench-panel`: it prints, and asserts no speed.
+    { name: 'measures', testDir: 'measures', testMatch: ['server.spec.ts'] }
   ],
   use: { ...base.use, baseURL: url },
   webServer: {

@@ -78,23 +78,23 @@ for i in tqdm(range(40)): time.sleep(0.25)`,
     end: [100],
     kept: /widget-view/g
   },
-  table('pymc', 10_000),
-  table('nutpie', 250_000),
+  table('pymc', 20_000),
+  table('nutpie', 600_000),
   {
     name: 'nutpie',
     source: sampling(
       'nutpie.sample(nutpie.compile_pymc_model(model), ' +
-        `draws=150_000, tune=${TUNE}, chains=2, cores=2, seed=1)`,
+        `draws=400_000, tune=${TUNE}, chains=2, cores=2, seed=1)`,
       'import nutpie\n'
     ),
     read: elements,
     end: [1, 1],
-    kept: /value=\\"150200\\"/g
+    kept: /value=\\"400200\\"/g
   },
   {
     name: 'numpyro, parallel',
     source: sampling(
-      pymc('numpyro', 10_000, ", nuts={'chain_method': 'parallel'}"),
+      pymc('numpyro', 60_000, ", nuts={'chain_method': 'parallel'}"),
       'import numpyro\nnumpyro.set_host_device_count(2)\n'
     ),
     read: percents,
@@ -141,6 +141,8 @@ for (const { name, source, read, end, kept, again } of LIBRARIES) {
         window.jupyterapp.commands.execute('docmanager:save')
       );
       await reload(page);
+      // The first may be what was saved.
+      await rises();
       await rises();
     }
     await expect.poll(() => read(page), PATIENCE).toEqual(end);

@@ -31,7 +31,7 @@ interface INotebook {
 }
 
 /** The server that runs now, as it wrote that down. */
-function server(): IServer {
+export function server(): IServer {
   const folder = join(FOLDER, 'runtime');
   const name = readdirSync(folder).find(each =>
     /^jpserver-\d+\.json$/.test(each)
