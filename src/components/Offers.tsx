@@ -22,7 +22,7 @@ export function Offers(props: {
       <p className="jp-RemoteGPU-dim">
         {trans.__('For this notebook, kept from the pod.')}
       </p>
-      <ul className="jp-RemoteGPU-list">
+      <ul className="jp-RemoteGPU-list jp-mod-tall">
         {offers.slice(0, SHOWN).map(offer => (
           <li key={offer.execution.id}>
             <Row offer={offer} actions={actions} />
@@ -55,10 +55,10 @@ const Row = React.memo(function Row(props: {
   };
   return (
     <>
-      <div className="jp-RemoteGPU-cut" title={code}>
+      <p className="jp-RemoteGPU-cut" title={code}>
         <b>[{count ?? ' '}]</b> {line}
-      </div>
-      <div className="jp-RemoteGPU-dim">{why(offer.reason, trans)}</div>
+      </p>
+      <p className="jp-RemoteGPU-dim">{why(offer.reason, trans)}</p>
       <div className="jp-RemoteGPU-buttons">
         <Button
           className="jp-RemoteGPU-button jp-mod-small"

@@ -3,14 +3,29 @@ import type { Locator } from '@playwright/test';
 import path from 'node:path';
 
 import { play } from './played';
-import { STATES } from './states';
+import { OFFERED, STATES } from './states';
 
 const FOLDER = path.join(__dirname, '..', '..', 'docs', 'pictures');
 const WIDTHS = [240, 400];
+const NOTEBOOK = JSON.stringify({
+  cells: [
+    {
+      cell_type: 'code',
+      id: 'e',
+      source: '%%gpu',
+      metadata: {},
+      execution_count: null,
+      outputs: []
+    }
+  ],
+  metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
+  nbformat: 4,
+  nbformat_minor: 5
+});
 
 test.use({
   autoGoto: false,
-  viewport: { width: 1200, height: 430 }
+  viewport: { width: 1200, height: 520 }
 });
 
 /** The left area as wide as that. */
@@ -35,8 +50,11 @@ async function widen(panel: Locator, width: number): Promise<void> {
 for (const theme of ['Light', 'Dark']) {
   test(`the panel's states, ${theme.toLowerCase()}`, async ({
     page,
-    baseURL
+    baseURL,
+    tmpPath
   }) => {
+    const notebook = `${tmpPath}/sampling.ipynb`;
+    await page.contents.uploadContent(NOTEBOOK, 'text', notebook);
     let state = 'running';
     await play(page, () => state);
     await page.goto(`${baseURL}/lab`);
@@ -50,27 +68,37 @@ for (const theme of ['Light', 'Dark']) {
       content: ':root { --jp-sidebar-min-width: 200px !important; }'
     });
     const panel = page.locator('#jupyter-remote-gpu');
-    const rows: string[][] = [];
-    for (const width of WIDTHS) {
-      const row: string[] = [];
-      for (state of Object.keys(STATES)) {
+    const kernels = panel.getByRole('button', { name: 'Kernels' });
+    const rows: string[][] = WIDTHS.map(() => []);
+    for (state of Object.keys(STATES)) {
+      for (const [row, width] of WIDTHS.entries()) {
         await page.sidebar.close('left');
         await page.sidebar.openTab('jupyter-remote-gpu');
         await widen(panel, width);
         const shown = state === 'first time' ? /ssh/i : 'runpod-4090';
         await expect(panel.getByText(shown).first()).toBeVisible();
+        if (state === OFFERED) {
+          // Galata would go by the file browser, which the panel stands before.
+          await page.evaluate(async path => {
+            await window.jupyterapp.commands.execute('docmanager:open', {
+              path
+            });
+          }, notebook);
+          await expect(panel.getByText('az.plot_trace')).toBeVisible();
+        }
         if (state === 'running') {
-          const fold = panel.getByRole('button', { name: 'Kernels' });
-          if ((await fold.getAttribute('aria-expanded')) === 'false') {
-            await fold.click();
+          if (row === 0) {
+            await kernels.click();
           }
           await expect(panel.getByText('eda.ipynb')).toBeVisible();
         }
         await page.mouse.move(1100, 300);
         const png = await panel.screenshot({ animations: 'disabled' });
-        row.push(`data:image/png;base64,${png.toString('base64')}`);
+        rows[row].push(`data:image/png;base64,${png.toString('base64')}`);
       }
-      rows.push(row);
+      if (state === 'running') {
+        await kernels.click();
+      }
     }
     await page.setContent(sheet(rows, theme));
     await page.locator('main').screenshot({

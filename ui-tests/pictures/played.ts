@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-import { KERNELS, STATES } from './states';
+import { KERNELS, RAN, STATES } from './states';
 
 /** The server's part is played: each state stands still. */
 export async function play(page: Page, state: () => string): Promise<void> {
@@ -11,6 +11,7 @@ export async function play(page: Page, state: () => string): Promise<void> {
       about: { version: '', daemon: { pid: 1 }, error: null },
       hosts: { hosts: ['gpu1', 'gpu2'] },
       kernels: KERNELS,
+      executions: { executions: RAN },
       snapshot: {
         revision: ++revision,
         daemon: { pid: 1, version: '', started: 1 },

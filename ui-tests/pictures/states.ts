@@ -62,6 +62,8 @@ const queued = execution('2', {
   code: 'az.summary(idata)'
 });
 
+export const OFFERED = 'output without a cell';
+
 export const STATES: Record<string, object[]> = {
   'first time': [],
   'not connected': [pod({ state: 'disconnected' })],
@@ -93,8 +95,16 @@ export const STATES: Record<string, object[]> = {
         'Add the public half (.pub) of one to ~/.ssh/authorized_keys there, or to ' +
         'the SSH keys at your provider and start the pod anew.'
     })
-  ]
+  ],
+  // With a notebook in front that has no cell for what was run.
+  [OFFERED]: [pod({})]
 };
+
+/** What that notebook ran, in cells that are gone. */
+export const RAN = [
+  execution('3', { count: 3, code: 'az.plot_trace(idata)' }),
+  execution('4', { count: 5 })
+].map(each => ({ ...each, state: 'ended', ended: now, outcome: 'ok' }));
 
 export const KERNELS = {
   kernels: [
