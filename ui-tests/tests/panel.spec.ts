@@ -82,6 +82,15 @@ test('an unknown host key is asked about', async ({ page }) => {
   await accessible(page);
   await card.getByRole('button', { name: 'No', exact: true }).click();
   await expect(card).not.toContainText('SHA256:', PATIENCE);
+  await card.getByRole('button', { name: 'Connect', exact: true }).click();
+  await card.getByRole('button', { name: 'Yes, connect' }).click(PATIENCE);
+  // That sshd takes the demo pod's own key alone; whoever tests may have none.
+  await expect(card).toContainText(
+    /refused your keys|no ssh key to show|has a passphrase/,
+    PATIENCE
+  );
+  await expect(card).not.toContainText('SHA256:');
+  await accessible(page);
 });
 
 test('where nobody listens: why, and a way on', async ({ page }) => {
@@ -98,4 +107,40 @@ test('where nobody listens: why, and a way on', async ({ page }) => {
   );
   await expect(card).toContainText(/refused|nobody|answer/i);
   await accessible(page);
+});
+
+test('a server without its part: which command mends it', async ({ page }) => {
+  await connected();
+  const missing = '**/remote-gpu/**';
+  await page.route(missing, route =>
+    route.fulfill({ status: 404, body: '<h1>404</h1>' })
+  );
+  await page.reload();
+  const panel = await panelOf(page);
+  await expect(panel).toContainText('does not have its part', PATIENCE);
+  await expect(panel).toContainText('pip install -U jupyter-remote-gpu');
+  await accessible(page);
+  await page.unroute(missing);
+  await panel.getByRole('button', { name: 'Try now' }).click();
+  const card = panel.getByRole('group', { name: 'Pod demo' });
+  await expect(card).toContainText(/connected/i, PATIENCE);
+  await expect(panel).not.toContainText('does not have its part');
+});
+
+test('a server of another version: which side is which', async ({ page }) => {
+  await connected();
+  await page.route('**/remote-gpu/about*', async route => {
+    const answer = await route.fetch();
+    const told = (await answer.json()) as object;
+    await route.fulfill({ json: { ...told, version: '9.9.9' } });
+  });
+  await page.reload();
+  const panel = await panelOf(page);
+  await expect(panel).toContainText('the server 9.9.9', PATIENCE);
+  await expect(
+    panel.getByRole('button', { name: 'Reload the page' })
+  ).toBeVisible();
+  await accessible(page);
+  // What is known is shown all the same.
+  await expect(panel.getByRole('group', { name: 'Pod demo' })).toBeVisible();
 });
