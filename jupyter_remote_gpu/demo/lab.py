@@ -60,7 +60,20 @@ def prepare(folder: Path) -> Path:
     notebooks.mkdir(exist_ok=True)
     if not (notebooks / NOTEBOOK).exists():
         shutil.copyfile(Path(__file__).with_name(NOTEBOOK), notebooks / NOTEBOOK)
+        _sign(notebooks / NOTEBOOK, folder / "data")
     return notebooks
+
+
+def _sign(notebook: Path, data: Path) -> None:
+    """Have it trusted, as JupyterLab does with a notebook that is made in it.
+
+    Else the bars of a cell that completed itself before anything was saved would be text.
+    """
+    # A second of imports, at the first start only.
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    NotebookNotary(data_dir=str(data)).sign(nbformat.read(notebook, as_version=4))
 
 
 def lab_command(notebooks: Path, port: int | None = None) -> list[str]:
