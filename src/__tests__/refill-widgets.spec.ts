@@ -22,6 +22,7 @@ class Manager {
   readonly models = new Map<string, Promise<{ set_state: jest.Mock }>>();
   readonly made: [string, unknown][] = [];
   readonly set_state = jest.fn();
+  readonly live: string[] = [];
   restoredStatus = true;
 
   has_model = (id: string) => this.models.has(id);
@@ -35,7 +36,13 @@ class Manager {
         await this.get_model(state.other);
       }
       this.made.push([model_id, state]);
-      return { set_state: this.set_state };
+      const { live, set_state } = this;
+      return {
+        set_state,
+        set comm_live(is: boolean) {
+          live.push(`${model_id} ${is}`);
+        }
+      };
     })();
     this.models.set(model_id, model);
     return model;
@@ -63,6 +70,17 @@ describe('the widgets of a refill', () => {
     );
     expect([...made!].sort()).toEqual(['bar', 'box']);
     expect(manager.made.map(([id]) => id).sort()).toEqual(['bar', 'box']);
+  });
+
+  it('have no sign of a broken link, unless they take input', async () => {
+    const manager = new Manager();
+    const widgets = new Widgets(page(manager));
+    const slider = entry(1, { model_name: 'IntSliderModel' });
+    await widgets.restore(body({ bar: entry(3), slider }));
+    expect(manager.live).toEqual(['bar true']);
+    // A page's manager says of all that the kernel is gone when it is restarted.
+    await widgets.restore(body({ bar: entry(4), slider }));
+    expect(manager.live).toEqual(['bar true', 'bar true']);
   });
 
   it('are brought to their newest state, once', async () => {

@@ -9,6 +9,23 @@ const VIEW = 'application/vnd.jupyter.widget-view+json';
 const STATE = 'application/vnd.jupyter.widget-state+json';
 const WAIT_MS = 2000;
 const LOOK_MS = 100;
+/** Widgets that only show: they want nothing of a kernel, and miss none. */
+const SHOWS = new Set(
+  [
+    'FloatProgress',
+    'IntProgress',
+    'HTML',
+    'HTMLMath',
+    'Label',
+    'Image',
+    'Valid',
+    'Output',
+    'Box',
+    'HBox',
+    'VBox',
+    'GridBox'
+  ].map(name => `${name}Model`)
+);
 
 interface IWidgetModel {
   constructor: {
@@ -18,6 +35,8 @@ interface IWidgetModel {
     ) => Promise<PartialJSONObject>;
   };
   set_state(state: PartialJSONObject): void;
+  /** Without it the view has the sign of a broken link before it. */
+  comm_live?: boolean;
 }
 
 /** What is used of a page's widget manager, which has no public token. */
@@ -68,9 +87,7 @@ export class Widgets {
         this._told.set(id, entry);
         const { model_name, model_module, model_module_version } = entry;
         const options = { model_name, model_module, model_module_version };
-        waits.push(
-          manager.new_model({ ...options, model_id: id }, unpacked(entry))
-        );
+        waits.push(make(manager, { ...options, model_id: id }, entry));
       }
     }
     for (const [id, entry] of known) {
@@ -122,6 +139,21 @@ export function widgetOf(output: IOutput): string | null {
     : null;
 }
 
+async function make(
+  manager: IWidgetManager,
+  options: Record<string, unknown>,
+  entry: PartialJSONObject
+): Promise<void> {
+  settle(await manager.new_model(options, unpacked(entry)), entry);
+}
+
+/** No sign of a broken link at a bar that goes on. A slider that moves nothing keeps it. */
+function settle(model: IWidgetModel, { model_name }: PartialJSONObject): void {
+  if (!model.comm_live && SHOWS.has(model_name as string)) {
+    model.comm_live = true;
+  }
+}
+
 async function update(
   manager: IWidgetManager,
   id: string,
@@ -135,6 +167,7 @@ async function update(
       ? await _deserialize_state.call(model.constructor, state, manager)
       : state
   );
+  settle(model, entry);
 }
 
 /** A state with its buffers in their places. */

@@ -144,6 +144,8 @@ for (const { name, source, read, end, kept, again } of LIBRARIES) {
       // The first may be what was saved.
       await rises();
       await rises();
+      // They move: they have no sign that the link is broken.
+      await expect(page.locator('.jupyter-widgets-disconnected')).toHaveCount(0);
     }
     await expect.poll(() => read(page), PATIENCE).toEqual(end);
     const text = JSON.stringify(await savedWhen(page, file, 'complete'));
