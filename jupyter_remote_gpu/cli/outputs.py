@@ -106,16 +106,19 @@ async def _completed(
     ages = {str(e.get("id")): age for age, e in enumerate(executions)}
     fills = [n for n, row in enumerate(rows) if row.decision.action == "fill"]
     # The oldest first: of a widget that several cells show the state of the newest counts.
-    for n in sorted(fills, key=lambda n: ages[_id(rows[n].decision)]):
-        notebook, rows[n] = await _filled(daemon, notebook, rows[n].decision)
+    async with refill.Kernels() as kernels:
+        for n in sorted(fills, key=lambda n: ages[_id(rows[n].decision)]):
+            notebook, rows[n] = await _filled(daemon, kernels, notebook, rows[n].decision)
     return notebook, rows
 
 
-async def _filled(daemon: Control, notebook: Json, decision: Decision) -> tuple[Json, Row]:
+async def _filled(
+    daemon: Control, kernels: refill.Kernels, notebook: Json, decision: Decision
+) -> tuple[Json, Row]:
     """The notebook with one more cell filled in, if it can be."""
     index = decision.index or 0
     try:
-        done = await refill.completed(daemon, _id(decision))
+        done = await refill.completed(daemon, _id(decision), kernels)
     except RemoteGPUError as e:
         print(plain(f"cell {index + 1}: {e.message}", line=True), file=sys.stderr)
         return notebook, Row(replace(decision, action="leave", reason="unread"), "-")

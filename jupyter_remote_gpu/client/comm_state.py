@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .area import OutputArea
 
-__all__ = ["WIDGET", "CommState", "Path"]
+__all__ = ["WIDGET", "CommState", "Path", "widgets_json"]
 
 WIDGET = "jupyter.widget"
 _REFERENCE = "IPY_MODEL_"
@@ -94,3 +95,12 @@ class CommState:
             elif isinstance(value, str) and value.startswith(_REFERENCE):
                 found.append(value.removeprefix(_REFERENCE))
         return found
+
+
+def widgets_json(comms: Iterable[CommState]) -> dict[str, Any]:
+    """A notebook's ``metadata.widgets``; empty if none of `comms` is a widget."""
+    models = {c.comm_id: c.model(whole=True) for c in comms if "_model_name" in c.state}
+    if not models:
+        return {}
+    whole = {"state": models, "version_major": 2, "version_minor": 0}
+    return {"application/vnd.jupyter.widget-state+json": whole}

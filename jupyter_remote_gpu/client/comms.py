@@ -8,7 +8,7 @@ from typing import Any
 from ..wire.compact import closed_comms, trim
 from ..wire.records import Record
 from .area import Output, OutputArea, output_of
-from .comm_state import CommState, Path
+from .comm_state import CommState, Path, widgets_json
 
 __all__ = ["CommFold", "CommState", "States"]
 
@@ -29,11 +29,14 @@ class CommFold:
     ----------
     comms : dict of str to CommState
         The open comms, in the order in which they were opened.
+    changed_before : set of str
+        Comms that were opened before the cursor, and told something since.
     """
 
     def __init__(self, cursor: int = 0) -> None:
         self.cursor = cursor
         self.comms: dict[str, CommState] = {}
+        self.changed_before: set[str] = set()
         self._capturing: dict[str, list[str]] = {}
         self._strangers: dict[str, OutputArea] = {}
 
@@ -128,12 +131,7 @@ class CommFold:
 
     def widget_state(self) -> dict[str, Any]:
         """A notebook's ``metadata.widgets``; empty if there is no widget."""
-        widgets = [c for c in self.comms.values() if "_model_name" in c.state]
-        models = {c.comm_id: c.model(whole=True) for c in widgets}
-        if not models:
-            return {}
-        whole = {"state": models, "version_major": 2, "version_minor": 0}
-        return {"application/vnd.jupyter.widget-state+json": whole}
+        return widgets_json(self.comms.values())
 
     # -- messages
 
@@ -170,6 +168,7 @@ class CommFold:
         if isinstance(msg_id, str) and method == "update" and is_output:
             self._switch(comm_id, msg_id)
         if comm is None:
+            self.changed_before.add(comm_id)
             return
         if comm.area is not None and "outputs" in state:
             if method == "update":

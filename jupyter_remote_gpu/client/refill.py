@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DaemonError, RemoteGPUError
+from ..errors import RemoteGPUError
 from ..models import Outcome
 from ..wire.records import Record
 from .area import Output
-from .channel import Channel
 from .control import Control
+from .kernel_reading import KernelReading, Kernels, shown_widgets, widget_of
+from .log_reading import READ_SECONDS, LogReading
 from .outputs import OutputFold
 
-__all__ = ["Completed", "Reading", "completed", "executions_of", "find"]
+__all__ = [
+    "Completed",
+    "Found",
+    "KernelReading",
+    "Kernels",
+    "Reading",
+    "completed",
+    "executions_of",
+    "find",
+    "seek",
+]
 
-READ_SECONDS = 300.0
-"""A log within its bound (2 GB) is read in less; more than that is a daemon that hangs."""
-CLOSE_SECONDS = 5.0
+SOON_SECONDS = 2.0
+"""For so long a cell that runs waits for what others make of its widgets; then the next time."""
+KernelOf = Callable[[dict[str, Any]], AbstractContextManager[KernelReading]]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An execution, as `find` has it, and the newest record of its kernel's log."""
+
+    execution: dict[str, Any]
+    newest: int
 
 
 @dataclass(frozen=True)
@@ -80,11 +101,23 @@ async def find(control: Control, execution: str) -> dict[str, Any]:
     NotFound
         If nothing is known of it here.
     """
-    found = await control.request("execution.find", id=execution)
-    return {**found.pop("execution"), **found}
+    return (await seek(control, execution)).execution
 
 
-async def completed(control: Control, execution: str) -> Completed:
+async def seek(control: Control, execution: str) -> Found:
+    """The same, for who reads its log.
+
+    Raises
+    ------
+    NotFound
+        If nothing is known of it here.
+    """
+    told = await control.request("execution.find", id=execution)
+    found = {**told.pop("execution"), **told}
+    return Found(found, int(found.pop("newest", found["last"])))
+
+
+async def completed(control: Control, execution: str, kernels: Kernels) -> Completed:
     """Read what an execution has said so far.
 
     Raises
@@ -92,122 +125,107 @@ async def completed(control: Control, execution: str) -> Completed:
     RemoteGPUError
         If nothing is known of it, or its log cannot be read.
     """
-    found = await find(control, execution)
-    reading = Reading(found)
+    found = await seek(control, execution)
+    reading = Reading(found.execution, kernels.of)
     try:
         return await reading.upto(found)
     finally:
         await reading.close()
 
 
-class Reading:
+class Reading(LogReading):
     """Follows the log from an execution's request to its end; `close` it.
 
     Parameters
     ----------
     found : dict
         The execution, by `find`.
-
-    Attributes
-    ----------
-    changed : int
-        The newest record that can have changed what is shown.
+    kernel_of : callable
+        Gives the reading of the kernel's whole log, which others may share, for as long as it
+        is used; only where the cell has widgets or displays that other cells may have changed.
     """
 
-    def __init__(self, found: dict[str, Any]) -> None:
+    def __init__(self, found: dict[str, Any], kernel_of: KernelOf) -> None:
         self._id = str(found["id"])
         self._first = int(found["first"])
+        self._kernel_of = kernel_of
         self._code: str | None = None
-        self._fold = OutputFold(self._id, cursor=self._first - 1, count=_count(found))
-        self._news = asyncio.Event()
-        self.changed = 0
-        self._channel = Channel(
-            pod=str(found["pod"]),
-            kernel=str(found["kernel"]),
-            identity=str(found["identity"]),
-            # Of its own: two channels of one client would supersede each other.
-            client=uuid.uuid4().hex,
-            cursor=self._first - 1,
-            on_batch=self._on_batch,
-            on_control=self._on_control,
+        self._displays: dict[str, int] = {}
+        self._fold = OutputFold(
+            self._id, cursor=self._first - 1, count=_count(found), on_display=self._on_display
         )
-        self._task = asyncio.create_task(self._channel.run(), name=f"reading {self._id[:8]}")
-        self._task.add_done_callback(lambda _: self._news.set())
+        super().__init__(found, self._first - 1, f"execution {self._id[:8]}")
 
-    async def upto(self, found: dict[str, Any], seconds: float = READ_SECONDS) -> Completed:
-        """What is shown once all that `find` tells of was read.
+    async def upto(self, found: Found, seconds: float = READ_SECONDS) -> Completed:
+        """What is shown once all that `seek` tells of was read.
 
         Raises
         ------
         RemoteGPUError
             If the log cannot be read, or not within so many seconds.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while self._fold.cursor < found["last"] and not self._over:
-            if self._task.done():
-                raise self._failure()
-            self._news.clear()
-            waiting = asyncio.ensure_future(self._news.wait())
+        last = found.execution["last"]
+        await self._until(lambda: self._fold.cursor >= last or self._over, seconds)
+        if not self._is_shared:
+            return self._so_far(found.execution, None)
+        with self._kernel_of(found.execution) as kernel:
+            # Who asks about one that runs asks again: its lines need not wait for the others'.
+            seconds = seconds if self._over else min(seconds, SOON_SECONDS)
             try:
-                await asyncio.wait([waiting], timeout=max(0.0, deadline - loop.time()))
-            finally:
-                waiting.cancel()
-            if loop.time() >= deadline:
-                raise DaemonError(
-                    f"The log of execution {self._id[:8]} was not read within {seconds:g} s. Try "
-                    "again.",
-                    code="timeout",
-                )
-        return self._so_far(found)
+                await kernel.upto(max(found.newest, self._fold.cursor), seconds)
+            except RemoteGPUError as e:
+                # Of an older part of the log, perhaps: what this cell said is there all the same.
+                log.info("%s: widgets and displays as it left them: %s", self._what, e.message)
+            self.changed = max(self.changed, kernel.changed)
+            return self._so_far(found.execution, kernel)
 
-    async def close(self) -> None:
-        """Let go of the log."""
-        await self._channel.close()
-        self._task.cancel()  # it may not have begun
-        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+    @property
+    def _is_shared(self) -> bool:
+        """Whether it has to do with widgets or displays that other cells may have changed."""
+        comms = self._fold.comms
+        if self._displays or comms.comms or comms.changed_before:
+            return True
+        return any(map(widget_of, self._fold.outputs))
 
     @property
     def _over(self) -> bool:
         return self._fold.outcome is not None
 
-    def _so_far(self, found: dict[str, Any]) -> Completed:
+    def _so_far(self, found: dict[str, Any], kernel: KernelReading | None) -> Completed:
         fold = self._fold
         outcome = fold.outcome
         if outcome is None and (found.get("outcome") or found.get("kernel_ended")):
             # Its keeper was killed, or its end was dropped from the log.
             outcome = str(found.get("outcome") or Outcome.DIED)
+        if kernel is not None:
+            for name, at in self._displays.items():
+                told = kernel.displays.get(name)
+                if told is not None and told.at > at:
+                    fold.update_display(name, told.data, told.metadata)
+        outputs = [dict(output) for output in fold.outputs]  # theirs go on changing
         return Completed(
             execution=found,
             code=str(found["code"]) if self._code is None else self._code,
-            outputs=[dict(output) for output in fold.outputs],  # theirs go on changing
+            outputs=outputs,
             execution_count=fold.execution_count,
             outcome=outcome,
             cursor=fold.cursor,
             first=self._first,
-            widgets=fold.comms.widget_state() or None,
+            widgets=shown_widgets(outputs, fold.comms, None if kernel is None else kernel.comms),
         )
 
-    def _failure(self) -> RemoteGPUError:
-        error = None if self._task.cancelled() else self._task.exception()
-        if isinstance(error, RemoteGPUError):
-            return error
-        return DaemonError(f"The log of execution {self._id[:8]} is not read any more: {error}.")
+    def _take(self, record: Record) -> None:
+        if self._over:
+            return
+        self._fold.feed(record)
+        if record.channel == "iopub" or record.execution == self._id:
+            self.changed = record.last
+        if record.type == "request" and record.execution == self._id:
+            code = record.content.get("code")
+            self._code = code if isinstance(code, str) else self._code
 
-    async def _on_batch(self, records: list[Record]) -> None:
-        for record in records:
-            if self._over:
-                break
-            self._fold.feed(record)
-            if record.channel == "iopub" or record.execution == self._id:
-                self.changed = record.last
-            if record.type == "request" and record.execution == self._id:
-                code = record.content.get("code")
-                self._code = code if isinstance(code, str) else self._code
-        self._news.set()
-
-    async def _on_control(self, message: dict[str, Any]) -> None:
-        """Nothing was asked for, so nothing is answered."""
+    def _on_display(self, name: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        self._displays[name] = self._fold.cursor
 
 
 def _count(found: dict[str, Any]) -> int | None:

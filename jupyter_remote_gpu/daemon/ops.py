@@ -171,8 +171,9 @@ class Operations:
 
     async def _execution_find(self, args: Args) -> Args:
         kernel, name = self._execution(args)
-        info = kernel.state.mirror.executions.info(name)
-        return {**execution_place(kernel.state), "execution": info.to_json()}
+        mirror = kernel.state.mirror
+        told = mirror.executions.info(name).to_json()
+        return {**execution_place(kernel.state), "newest": mirror.last, "execution": told}
 
     async def _execution_list(self, args: Args) -> Args:
         states = (kernel.state for kernel in self._pods.kernels.values())

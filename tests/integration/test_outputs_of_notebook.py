@@ -41,6 +41,21 @@ while not os.path.exists({gate!r}):
 print('over')
 7
 """
+BETWEEN = {
+    "made": (
+        "import ipywidgets as w\nfrom IPython.display import display\n"
+        "bar, caught = w.IntProgress(max=9), w.Output()\ninner = w.Label('a')\n"
+        "shown = display('first', display_id=True)"
+    ),
+    "drawn": "display(w.HBox([bar]), caught)\nbar.value = 3",
+    "later": (
+        "bar.value = 8\nwith caught:\n    print('caught')\n    display(inner)\n"
+        "inner.value = 'b'\nshown.update('second')"
+    ),
+}
+"""Each cell changes what one before it shows."""
+REFERENCE = "IPY_MODEL_"
+STATE = "application/vnd.jupyter.widget-state+json"
 SLIDER = "import ipywidgets\nslider = ipywidgets.IntSlider(3)\nslider.value = 8\nslider"
 
 
@@ -100,8 +115,8 @@ def saved(place: Place, tmp_path: Path) -> Iterator[Saved]:
     saved.face.close()
 
 
-def ran_here(codes: dict[str, str], folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """What a local kernel and nbclient make of the same cells."""
+def ran_here(codes: dict[str, str], folder: Path) -> Any:
+    """What a local kernel and nbclient make of the same cells: a notebook."""
     cells = [nbformat.v4.new_code_cell(code, id=name) for name, code in codes.items()]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(
@@ -110,7 +125,29 @@ def ran_here(codes: dict[str, str], folder: Path) -> dict[str, list[dict[str, An
         allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
     ).execute()
-    return {cell["id"]: cell.outputs for cell in notebook.cells}
+    return notebook
+
+
+def whole(value: Any, widgets: dict[str, Any]) -> Any:
+    """`value` with widgets in the place of their ids, which are of chance."""
+    if isinstance(value, list):
+        return [whole(each, widgets) for each in value]
+    if isinstance(value, dict):
+        return {k: whole(widgets[v] if k == "model_id" else v, widgets) for k, v in value.items()}
+    if isinstance(value, str) and value.startswith(REFERENCE):
+        return whole(widgets[value.removeprefix(REFERENCE)], widgets)
+    return value
+
+
+def widgets_of(notebook: Any) -> dict[str, Any]:
+    found: dict[str, Any] = notebook.metadata["widgets"][STATE]["state"]
+    return found
+
+
+def shown(notebook: Any, *cells: str) -> Any:
+    """What cells show, with the states of their widgets."""
+    told = [c.outputs for c in notebook.cells if c["id"] in cells]
+    return whole(json.loads(json.dumps(told)), widgets_of(notebook))
 
 
 def comparable(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -131,9 +168,9 @@ def test_a_saved_notebook_is_completed(saved: Saved, tmp_path: Path) -> None:
     assert "Nothing was written" in told.out and "import sys" in told.out
 
     assert f"{len(CODES)} cells filled in" in cli("outputs", str(saved.path), "--write").out
-    cells, here = saved.read(), ran_here(CODES, tmp_path)
+    cells, here = saved.read(), {c["id"]: c for c in ran_here(CODES, tmp_path).cells}
     for name in CODES:
-        assert comparable(cells[name].outputs) == comparable(here[name]), name
+        assert comparable(cells[name].outputs) == comparable(here[name].outputs), name
         assert cells[name].metadata["remote_gpu"]["state"] == "complete"
         assert cells[name].metadata["tags"] == ["kept"]
     assert [cells[name].execution_count for name in CODES] == list(range(11, 17))
@@ -177,14 +214,34 @@ def test_a_cell_that_runs_is_filled_as_far_as_it_is(saved: Saved, tmp_path: Path
 def test_widgets_are_there_in_their_last_state(saved: Saved) -> None:
     saved.run("slider", SLIDER)
     old = {"old": {"model_name": "M", "model_module": "m", "state": {}}}
-    mime = "application/vnd.jupyter.widget-state+json"
-    widgets = {mime: {"version_major": 2, "version_minor": 0, "state": old}}
+    widgets = {STATE: {"version_major": 2, "version_minor": 0, "state": old}}
     saved.write(("slider", f"%%gpu\n{SLIDER}"), widgets=widgets)
     cli("outputs", str(saved.path), "--write")
     view = saved.read()["slider"].outputs[0]["data"]["application/vnd.jupyter.widget-view+json"]
-    state = nbformat.read(saved.path, 4).metadata["widgets"][mime]["state"]
+    state = nbformat.read(saved.path, 4).metadata["widgets"][STATE]["state"]
     assert state[view["model_id"]]["state"]["value"] == 8
     assert state["old"] == old["old"]
+
+
+@pytest.mark.parametrize("unfilled", [tuple(BETWEEN), ("drawn",), ("later",)])
+def test_what_other_cells_changed_is_in_it(
+    saved: Saved, tmp_path: Path, unfilled: tuple[str, ...]
+) -> None:
+    for name, code in BETWEEN.items():
+        saved.run(name, code)
+    saved.write(*((name, f"%%gpu\n{BETWEEN[name]}") for name in unfilled))
+    cli("outputs", str(saved.path), "--write")
+    mine, here = nbformat.read(saved.path, 4), ran_here(BETWEEN, tmp_path)
+    assert shown(mine, *unfilled) == shown(here, *unfilled)
+    # Of those that a cell changed and does not show too: another one shows them.
+    theirs = [whole(w, widgets_of(here)) for w in widgets_of(here).values()]
+    states = [whole(w, widgets_of(mine)) for w in widgets_of(mine).values()]
+    assert all(state in theirs for state in states)
+    assert {(s["model_name"], s["state"].get("value")) for s in states} >= {
+        ("IntProgressModel", 8),
+        ("LabelModel", "b"),
+        ("OutputModel", None),
+    }
 
 
 def test_what_was_edited_or_deleted_is_offered(saved: Saved) -> None:

@@ -45,6 +45,7 @@ THEIRS: dict[str, set[str]] = {
     "link": {"asyncssh"},
     "daemon": {"asyncssh"},
     "cli": {"jupyter_server", "nbformat"},
+    "demo": {"nbformat"},
     "routes": {"jupyter_events", "jupyter_server", "jsonschema", "tornado", "traitlets"},
 }
 # The loader is sent to the pod as text: what it imports there is the pod's.

@@ -81,7 +81,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
         mirror.asked.append(notebook)
         return mirror.executions if notebook == str(mirror.told) else []
 
-    async def completed(_: object, execution: str) -> Completed:
+    async def completed(_: object, execution: str, kernels: object) -> Completed:
         await asyncio.sleep(0)
         found = mirror.done[execution]
         if isinstance(found, Exception):
