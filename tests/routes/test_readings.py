@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 
 from jupyter_remote_gpu.client import refill
+from jupyter_remote_gpu.client.log_reading import LogReading
 from jupyter_remote_gpu.routes import readings
+from jupyter_remote_gpu.routes.face import DaemonFace
+from jupyter_remote_gpu.wire.records import Record
 from tests.routes.cells import submit
 from tests.routes.inside import Answer, InsideServer
 from tests.support.daemon import until
@@ -101,3 +105,37 @@ def test_a_cell_whose_keeper_was_killed_has_ended(
         time.sleep(0.2)
     assert told["outcome"] == "died"
     assert told["outputs"][0]["text"] == cell.text(execution)
+
+
+class Slow(LogReading):
+    """One of a large log."""
+
+    is_closed = False
+
+    def __init__(self) -> None:
+        self._task = asyncio.create_task(asyncio.Event().wait())
+
+    async def close(self) -> None:
+        self.is_closed = True
+        self._task.cancel()
+
+    def _take(self, record: Record) -> None:
+        """Nothing comes."""
+
+
+def test_one_that_is_used_is_not_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(readings, "MOST", 0)
+
+    async def scenario() -> None:
+        kept = readings.Readings(DaemonFace(lambda _: None, 0))
+        with kept._using("a", Slow) as first:
+            with kept._using("a", Slow) as second, kept._using("b", Slow):
+                assert second is first
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not first.is_closed
+        await kept.close()
+        assert first.is_closed
+
+    asyncio.run(scenario())
