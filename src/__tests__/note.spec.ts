@@ -1,5 +1,6 @@
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import type { Notebook } from '@jupyterlab/notebook';
+import { OutputAreaModel } from '@jupyterlab/outputarea';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { parseExecution } from '../parse';
@@ -16,15 +17,12 @@ const widget = {
 
 /** A cell that shows nothing, as far as a filling uses it. */
 function cellOf(trusted: boolean): ICodeCellModel {
-  let outputs: unknown[] = [];
   return {
     trusted,
     executionCount: null,
     executionState: 'idle',
-    outputs: {
-      toJSON: () => outputs,
-      add: (output: unknown) => (outputs = [...outputs, output])
-    },
+    outputs: new OutputAreaModel(),
+    sharedModel: { notebook: null },
     getMetadata: () => undefined,
     setMetadata: () => undefined
   } as unknown as ICodeCellModel;

@@ -121,6 +121,15 @@ describe('what is offered', () => {
     expect(cells()).toHaveLength(1);
   });
 
+  it('is put there as a live cell has it', async () => {
+    ran('e1', { meta: { cell: 'z' } });
+    const bar = { output_type: 'stream', name: 'stderr', text: ' 10%\r100%' };
+    model.said.set('e1', { code: 'x', outputs: [bar], outcome: 'ok' });
+    await open('%%gpu\ny');
+    await refiller!.offers.insert('e1');
+    expect(cells()[1].outputs).toEqual([{ ...bar, text: '100%' }]);
+  });
+
   it('leaves the trust of the notebook as it is', async () => {
     ran('e1', { meta: { cell: 'z' } });
     ran('e2', { meta: { cell: 'y' } });

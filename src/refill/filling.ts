@@ -1,19 +1,14 @@
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import type { IOutput } from '@jupyterlab/nbformat';
 import type { Notebook } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IOutputs } from '../types';
 import { Note } from './note';
+import { Outputs } from './outputs';
 import { widgetOf } from './widgets';
 import type { IBefore } from './writer';
-import {
-  before,
-  isWritten,
-  mergeWidgets,
-  setPrompt,
-  setShows,
-  write
-} from './writer';
+import { before, mergeWidgets, setPrompt, setShows } from './writer';
 
 /** One cell that is filled from one execution, and how it was before. */
 export class Filling {
@@ -25,7 +20,9 @@ export class Filling {
       readonly notebook: Notebook;
       readonly onUndo: () => void;
     }
-  ) {}
+  ) {
+    this._outputs = new Outputs(cell);
+  }
 
   /** What was told last. */
   outputs: IOutputs | null = null;
@@ -45,10 +42,11 @@ export class Filling {
     }
     const over = told.outcome !== null;
     const count = told.count ?? told.execution.count;
-    if (!isWritten(cell, told.outputs)) {
-      this._before ??= before(cell);
+    const was = this._before ?? before(cell);
+    const again = (output: IOutput) => made.has(widgetOf(output) ?? '');
+    if (this._outputs.write(told.outputs, again)) {
+      this._before = was;
     }
-    write(cell, told.outputs, output => made.has(widgetOf(output) ?? ''));
     setPrompt(cell, views, count, !over);
     setShows(cell, { execution, state: over ? 'complete' : 'partial' });
     if (this._before) {
@@ -105,6 +103,7 @@ export class Filling {
     this._note = null;
   }
 
+  private readonly _outputs: Outputs;
   private _before: IBefore | null = null;
   private _note: Note | null = null;
   private _stale = false;

@@ -5,6 +5,7 @@ import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import type { IRemoteGPU } from '../tokens';
 import type { IOffer } from '../types';
 import type { IModelCell } from './document';
+import { folded } from './outputs';
 import type { Decision } from './rule';
 import { KEY } from './rule';
 import { Widgets } from './widgets';
@@ -100,7 +101,7 @@ export class Offers {
         [KEY]: { execution, state: 'complete' },
         ...(trusted ? { trusted } : {})
       },
-      outputs: [...told.outputs],
+      outputs: folded(told.outputs),
       execution_count: told.count ?? told.execution.count
     });
     this._seen.add(execution);

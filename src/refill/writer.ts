@@ -1,7 +1,6 @@
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import type { IOutput } from '@jupyterlab/nbformat';
-import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
-import { JSONExt } from '@lumino/coreutils';
+import type { PartialJSONObject } from '@lumino/coreutils';
 
 import type { IShows } from './rule';
 import { KEY, parseShows } from './rule';
@@ -26,49 +25,6 @@ export function setShows(model: ICodeCellModel, shows: IShows): void {
   if (known?.execution !== shows.execution || known.state !== shows.state) {
     model.setMetadata(KEY, { ...shows });
   }
-}
-
-/**
- * Bring a cell's outputs to `wanted`. What is there already is not drawn anew.
- *
- * @param again - Whether an output that is the same has to be drawn anew.
- * @returns Whether another output is shown now.
- */
-export function write(
-  { outputs }: ICodeCellModel,
-  wanted: readonly IOutput[],
-  again: (output: IOutput) => boolean = () => false
-): boolean {
-  const values = wanted.map(plain);
-  const shown = outputs.toJSON();
-  const goesOn =
-    shown.length <= values.length &&
-    shown.every((output, index) => isKind(output, values[index]));
-  let changed = false;
-  if (goesOn) {
-    values.forEach((value, index) => {
-      const isNew =
-        index >= shown.length || !JSONExt.deepEqual(shown[index], value);
-      changed ||= isNew;
-      if (index >= shown.length) {
-        outputs.add(value);
-      } else if (isNew || again(value)) {
-        outputs.set(index, value);
-      }
-    });
-    return changed;
-  }
-  // Not `remove`: Lab takes the wrong ones out of the document.
-  outputs.fromJSON(values);
-  return true;
-}
-
-/** Whether `write` has nothing to do. */
-export function isWritten(
-  { outputs }: ICodeCellModel,
-  wanted: readonly IOutput[]
-): boolean {
-  return JSONExt.deepEqual(outputs.toJSON(), wanted.map(plain));
 }
 
 /** The number in front of a cell, or that it runs. */
@@ -124,16 +80,4 @@ export function mergeWidgets(
 
 export function isObject(value: unknown): value is PartialJSONObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** As the document has it: the text of a stream is one string. */
-function plain(output: IOutput): IOutput {
-  const text: PartialJSONValue | undefined = output.text;
-  return output.output_type === 'stream' && Array.isArray(text)
-    ? { ...output, text: text.join('') }
-    : output;
-}
-
-function isKind(a: IOutput, b: IOutput): boolean {
-  return a.output_type === b.output_type && a.name === b.name;
 }
