@@ -1,6 +1,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { Sharing } from '../refill/sharing';
+import { FilledNotebook, settled, text } from './filled';
 
 type States = Map<number, Record<string, unknown>>;
 
@@ -82,5 +83,58 @@ describe('a document that pages share', () => {
     sharing.tell(['a']);
     expect([sharing.isOurs, sharing.isServed('a')]).toEqual([true, false]);
     expect(awareness.setLocalStateField).not.toHaveBeenCalled();
+  });
+});
+
+describe('a cell of a document that pages share', () => {
+  let awareness: FakeAwareness;
+  let notebook: FilledNotebook;
+
+  beforeEach(async () => {
+    awareness = new FakeAwareness();
+    notebook = await FilledNotebook.create();
+    const { model } = notebook.panel.context;
+    Object.defineProperty(model, 'collaborative', { value: true });
+    Object.defineProperty(model.sharedModel, 'awareness', {
+      value: Object.assign(awareness, { destroy: () => undefined })
+    });
+    notebook.model.ran('one', { state: 'running' });
+    notebook.model.said.set('one', { outputs: [text('a')] });
+    await notebook.open();
+  });
+
+  afterEach(() => notebook.dispose());
+
+  it('is left in the middle to one that comes with a lower id, and taken up again', async () => {
+    const { model } = notebook;
+    awareness.set(2, { user: {} });
+    await settled();
+    const asked = model.outputs.mock.calls.length;
+    model.said.set('one', { outputs: [text('ab')] });
+    await notebook.later();
+    expect(model.outputs).toHaveBeenCalledTimes(asked);
+    expect(notebook.outputs).toEqual([text('a')]);
+    expect(notebook.cell.executionState).toBe('running');
+    awareness.set(2, null);
+    await settled();
+    expect(notebook.outputs).toEqual([text('ab')]);
+  });
+
+  it('is not written to where that page came while this one asked', async () => {
+    const { model } = notebook;
+    let answer: () => void = () => undefined;
+    const outputs = model.outputs.getMockImplementation()!;
+    model.outputs.mockImplementationOnce(async id => {
+      await new Promise<void>(resolve => (answer = resolve));
+      return outputs(id);
+    });
+    model.said.set('one', { outputs: [text('ab')] });
+    await notebook.later();
+    // As if no one had told yet that it changed.
+    awareness.states.set(2, { user: {} });
+    answer();
+    await settled();
+    expect(notebook.outputs).toEqual([text('a')]);
+    expect(notebook.cell.executionState).toBe('running');
   });
 });

@@ -24,6 +24,8 @@ export class Filler implements IDisposable {
       readonly panel: NotebookPanel;
       readonly model: IRemoteGPU;
       readonly trans: TranslationBundle;
+      /** Whether it is for this page to write into it: others may share the document. */
+      readonly mayFill: (cell: ICodeCellModel) => boolean;
     },
     /** A cell shows all of its execution, or nothing more of it can be had. */
     private readonly onOver: () => void
@@ -76,6 +78,15 @@ export class Filler implements IDisposable {
     this._followers.delete(cell);
   }
 
+  /** Another page of those that share the document goes on with the cell. */
+  handOver(cell: ICodeCellModel): void {
+    if (this._followers.has(cell)) {
+      this.stop(cell);
+      // Later it would be over what that page has put there.
+      this._fillings.get(cell)?.keepWidgets();
+    }
+  }
+
   /** Put the states of the widgets into the document, which is about to be saved. */
   keepWidgets(): void {
     this._fillings.forEach(filling => filling.keepWidgets());
@@ -113,6 +124,7 @@ export class Filler implements IDisposable {
       !isStopped &&
       this.cells.has(cell) &&
       !this.cells.isLive(cell) &&
+      this.options.mayFill(cell) &&
       sameText(cell.sharedModel.getSource(), code, true) &&
       // Somebody who shares the document may have said so.
       !(shows?.execution === execution.id && shows.state === 'replaced')
@@ -130,8 +142,11 @@ export class Filler implements IDisposable {
     if (error) {
       this._lost.add(execution.id);
     }
-    const live = !this.cells.has(cell) || this.cells.isLive(cell);
-    this._fillings.get(cell)?.over(live ? [] : this.cells.views(cell));
+    const isOurs =
+      this.cells.has(cell) &&
+      !this.cells.isLive(cell) &&
+      this.options.mayFill(cell);
+    this._fillings.get(cell)?.over(isOurs ? this.cells.views(cell) : []);
     this.onOver();
   };
 

@@ -25,7 +25,11 @@ export class Refiller implements IDisposable {
     this._document = new Document(panel, views, () => void this.check());
     this._listing = new Listing(panel, model);
     this._sharing = new Sharing(panel, () => this._decide());
-    this._filler = new Filler(this._document, options, () => this._decide());
+    const mayFill = ({ id }: ICodeCellModel) =>
+      this._sharing.isOurs && !this._sharing.isServed(id);
+    this._filler = new Filler(this._document, { ...options, mayFill }, () =>
+      this._decide()
+    );
     this.offers = new Offers(panel, model, () => options.onOffers?.());
     model.changed.connect(this._onChanged, this);
     panel.context.pathChanged.connect(this._onChanged, this);
@@ -174,6 +178,8 @@ export class Refiller implements IDisposable {
         this._filler.stop(model);
       } else if (action === 'fill' && isOurs) {
         this._fill(model, execution);
+      } else if (action === 'fill') {
+        this._filler.handOver(model);
       }
     }
     this.offers.update(decisions);
