@@ -78,6 +78,13 @@ export class Filler implements IDisposable {
     this._followers.delete(cell);
   }
 
+  /** Ask again also for what could not be had; whether there is any. */
+  retry(): boolean {
+    const any = this._lost.size > 0;
+    this._lost.clear();
+    return any;
+  }
+
   /** Another page of those that share the document goes on with the cell. */
   handOver(cell: ICodeCellModel): void {
     if (this._followers.has(cell)) {

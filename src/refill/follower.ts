@@ -111,10 +111,10 @@ export class Follower {
   private _isStopped = false;
 }
 
-/** Whether asking again is of no use: nothing is known of it, or its log is gone. */
-function isFinal({ fault, status }: RequestError): boolean {
-  return (
-    fault === 'no-extension' ||
-    (fault === 'refused' && status >= 400 && status < 500)
-  );
+/**
+ * Whether asking again is of no use: nothing is known of it, or its log is gone. Without a code
+ * of ours it is a proxy that says no, a hub, or a login that ran out: these pass.
+ */
+export function isFinal({ code, status }: RequestError): boolean {
+  return code !== '' && status === 404;
 }

@@ -7,6 +7,7 @@ import { isOf, serverRoot } from '../notebooks';
 import { RequestError } from '../request';
 import type { IRemoteGPU } from '../tokens';
 import type { IExecution } from '../types';
+import { isFinal } from './follower';
 import { byRequest } from './rule';
 import { showsOf } from './writer';
 
@@ -87,7 +88,7 @@ export class Listing {
     try {
       return await this.model.execution(id);
     } catch (error) {
-      if (error instanceof RequestError && error.status === 404) {
+      if (error instanceof RequestError && isFinal(error)) {
         this._unknown.add(id);
         return null;
       }

@@ -5,7 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import { RequestError } from '../request';
-import type { IRemoteGPU } from '../tokens';
+import type { IRemoteGPU, Link } from '../tokens';
 import type { IExecution } from '../types';
 import { Document } from './document';
 import { Filler } from './filler';
@@ -31,6 +31,7 @@ export class Refiller implements IDisposable {
       this._decide()
     );
     this.offers = new Offers(panel, model, () => options.onOffers?.());
+    this._link = model.link;
     model.changed.connect(this._onChanged, this);
     panel.context.pathChanged.connect(this._onChanged, this);
     panel.context.saveState.connect(this._onSave, this);
@@ -119,8 +120,12 @@ export class Refiller implements IDisposable {
     if (!context.isReady || !content.model) {
       return;
     }
-    const back = link === 'ok' && this._missed;
-    if (back || this._version !== this._listing.version) {
+    const isBack = link === 'ok' && this._link !== 'ok';
+    this._link = link;
+    // It may be another server, or one that knows more.
+    const isLost = isBack && this._filler.retry();
+    const isMissed = link === 'ok' && this._missed;
+    if (isLost || isMissed || this._version !== this._listing.version) {
       this._missed = link !== 'ok';
       void this.check();
     }
@@ -230,6 +235,7 @@ export class Refiller implements IDisposable {
   /** When cells were run from here. */
   private readonly _runs = new WeakMap<ICodeCellModel, number>();
   private _version = '';
+  private _link: Link;
   private _checking = false;
   private _again = false;
   private _soon = false;

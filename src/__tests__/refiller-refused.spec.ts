@@ -1,0 +1,54 @@
+import { RequestError } from '../request';
+import { FilledNotebook, settled, text } from './filled';
+
+const refusal = (status: number, code = '') =>
+  new RequestError(
+    status === 404 && !code ? 'no-extension' : 'refused',
+    'No.',
+    code,
+    status
+  );
+
+describe('a refill that is refused', () => {
+  let notebook: FilledNotebook;
+
+  beforeEach(async () => {
+    notebook = await FilledNotebook.create();
+    notebook.model.ran('one', { state: 'running' });
+    notebook.model.said.set('one', { outputs: [text('a')] });
+  });
+
+  afterEach(() => notebook.dispose());
+
+  it.each([401, 403, 404, 408, 424, 429, 500])(
+    'goes on after a %i that is not ours',
+    async status => {
+      const { model } = notebook;
+      await notebook.open();
+      model.outputs.mockRejectedValueOnce(refusal(status));
+      await notebook.later();
+      model.said.set('one', { outputs: [text('ab')], outcome: 'ok' });
+      model.changed.emit();
+      await settled();
+      expect(notebook.outputs).toEqual([text('ab')]);
+    }
+  );
+
+  it('ends where nothing is known of it, until there is a server again', async () => {
+    const { model } = notebook;
+    model.outputs.mockRejectedValueOnce(refusal(404, 'not-found'));
+    await notebook.open();
+    model.changed.emit();
+    await notebook.refiller.check();
+    await notebook.later();
+    expect(model.outputs).toHaveBeenCalledTimes(1);
+    model.link = 'server-gone';
+    model.changed.emit();
+    await settled();
+    expect(model.outputs).toHaveBeenCalledTimes(1);
+    model.link = 'ok';
+    model.changed.emit();
+    await settled();
+    expect(notebook.outputs).toEqual([text('a')]);
+  });
+});
