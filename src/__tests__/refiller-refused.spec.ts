@@ -18,7 +18,10 @@ describe('a refill that is refused', () => {
     notebook.model.said.set('one', { outputs: [text('a')] });
   });
 
-  afterEach(() => notebook.dispose());
+  afterEach(() => {
+    notebook.dispose();
+    jest.useRealTimers();
+  });
 
   it.each([401, 403, 404, 408, 424, 429, 500])(
     'goes on after a %i that is not ours',
@@ -50,5 +53,34 @@ describe('a refill that is refused', () => {
     model.changed.emit();
     await settled();
     expect(notebook.outputs).toEqual([text('a')]);
+  });
+
+  it.each([503, 403])(
+    'asks again by itself what ran where it was answered %i',
+    async status => {
+      const { model } = notebook;
+      model.executions.mockRejectedValueOnce(refusal(status));
+      model.executions.mockRejectedValueOnce(refusal(status));
+      jest.useFakeTimers({ advanceTimers: true });
+      await notebook.open();
+      expect(notebook.outputs).toEqual([]);
+      await jest.advanceTimersByTimeAsync(3000);
+      await settled();
+      expect(notebook.outputs).toEqual([text('a')]);
+      const asked = model.executions.mock.calls.length;
+      await jest.advanceTimersByTimeAsync(120_000);
+      expect(model.executions).toHaveBeenCalledTimes(asked);
+    }
+  );
+
+  it('asks no more after it was closed', async () => {
+    const { model } = notebook;
+    model.executions.mockRejectedValue(refusal(503));
+    jest.useFakeTimers({ advanceTimers: true });
+    await notebook.open();
+    notebook.refiller.dispose();
+    const asked = model.executions.mock.calls.length;
+    await jest.advanceTimersByTimeAsync(120_000);
+    expect(model.executions).toHaveBeenCalledTimes(asked);
   });
 });

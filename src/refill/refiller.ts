@@ -5,6 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import { RequestError } from '../request';
+import { Retry } from '../retry';
 import type { IRemoteGPU, Link } from '../tokens';
 import type { IExecution } from '../types';
 import { Document } from './document';
@@ -57,6 +58,7 @@ export class Refiller implements IDisposable {
       return;
     }
     this._isDisposed = true;
+    this._retry.pause();
     this._filler.dispose();
     this._sharing.dispose();
     Signal.clearData(this);
@@ -76,9 +78,11 @@ export class Refiller implements IDisposable {
         this._version = this._listing.version;
         const cells = this._document.cells.map(({ model }) => model);
         if (this._isDisposed || !this._listing.isWorthIt(cells)) {
+          this._retry.done();
           return;
         }
         await this._listing.fetch(cells);
+        this._retry.done();
         // Of a cell that ended meanwhile this answer still says that it runs.
         if (!this._again) {
           this._decide();
@@ -88,10 +92,13 @@ export class Refiller implements IDisposable {
       if (!(error instanceof RequestError)) {
         throw error;
       }
-      // With the link there is another try.
-      this._missed = true;
-      if (error.fault === 'server-gone' && !this._isDisposed) {
-        void this.options.model.refresh();
+      if (!this._isDisposed) {
+        // With the link there is another try at once.
+        this._missed = true;
+        this._retry.again();
+        if (error.fault === 'server-gone') {
+          void this.options.model.refresh();
+        }
       }
     } finally {
       this._checking = false;
@@ -232,6 +239,8 @@ export class Refiller implements IDisposable {
   private readonly _listing: Listing;
   private readonly _sharing: Sharing;
   private readonly _filler: Filler;
+  /** The link may be well, and only this question without an answer. */
+  private readonly _retry = new Retry(() => void this.check());
   /** When cells were run from here. */
   private readonly _runs = new WeakMap<ICodeCellModel, number>();
   private _version = '';
