@@ -174,7 +174,7 @@ describe('the refill of a notebook', () => {
     model.ran('one', { state: 'running' });
     await open();
     refiller!.scheduled(cell());
-    expect(shown().shows).toEqual({ execution: 'one', state: 'replaced' });
+    expect(shown().shows).toEqual({ execution: 'one', state: 'partial' });
     const asked = model.outputs.mock.calls.length;
 
     let end: (reply: unknown) => void = () => undefined;

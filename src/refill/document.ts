@@ -60,4 +60,24 @@ export class Document {
       view => request !== null && this.futures.request(view) === request
     );
   }
+
+  /** The requests that the cell was last run by from here. */
+  requests(cell: ICodeCellModel): string[] {
+    return this.views(cell).flatMap(view => this.futures.request(view) ?? []);
+  }
+
+  /** What became of what was sent for the cell since its requests were `before`. */
+  since(
+    cell: ICodeCellModel,
+    before: readonly string[]
+  ): 'unsent' | 'lost' | 'told' {
+    const views = this.views(cell).filter(view => {
+      const request = this.futures.request(view);
+      return request !== null && !before.includes(request);
+    });
+    if (views.length === 0) {
+      return 'unsent';
+    }
+    return views.every(view => this.futures.isLost(view)) ? 'lost' : 'told';
+  }
 }

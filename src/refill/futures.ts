@@ -8,15 +8,18 @@ export class Futures {
   /** Whether something that was sent from here is still to come for the cell. */
   isLive(cell: CodeCell): boolean {
     const { future } = cell.outputArea;
-    if (!future || future.isDisposed) {
+    if (!future) {
       return false;
     }
+    // One that is disposed of may be over or given up: it says so in a moment.
     if (!this._seen.has(future)) {
       this._seen.add(future);
       const over = (normally: boolean) => {
         this._over.add(future);
         if (normally) {
           this._delivered.add(future.msg.header.msg_id);
+        } else {
+          this._lost.add(future);
         }
         this.onOver();
       };
@@ -27,6 +30,12 @@ export class Futures {
       );
     }
     return !this._over.has(future);
+  }
+
+  /** Whether what was sent last for the cell was given up, maybe before it began. */
+  isLost(cell: CodeCell): boolean {
+    const { future } = cell.outputArea;
+    return !!future && this._lost.has(future);
   }
 
   /** The request that a cell was last run by from here. */
@@ -41,5 +50,6 @@ export class Futures {
 
   private readonly _seen = new WeakSet<object>();
   private readonly _over = new WeakSet<object>();
+  private readonly _lost = new WeakSet<object>();
   private readonly _delivered = new Set<string>();
 }

@@ -105,19 +105,34 @@ export class Refiller implements IDisposable {
     }
   }
 
-  /** The user runs the cell from here: what it showed is replaced. */
+  /**
+   * The user runs the cell from here: what it showed to its end is replaced. What has not ended
+   * stays until something is known of the new run, which may be given up before it begins.
+   */
   scheduled(cell: ICodeCellModel): void {
     this._filler.release(cell);
-    this._runs.set(cell, this.options.model.now());
+    this._runs.set(cell, {
+      at: this.options.model.now(),
+      before: this._document.requests(cell)
+    });
     this._tell(cell);
-    this._replaced(cell);
+    const shows = showsOf(cell);
+    const execution = this._newest(cell) ?? shows?.execution;
+    if (execution) {
+      const isOver =
+        shows?.execution === execution && shows.state !== 'partial';
+      setShows(cell, { execution, state: isOver ? 'replaced' : 'partial' });
+    }
   }
 
   /** The user has cleared the cell. */
   cleared(cell: ICodeCellModel): void {
     if (!this._document.isLive(cell)) {
       this._filler.release(cell);
-      this._replaced(cell);
+      const execution = this._newest(cell) ?? showsOf(cell)?.execution;
+      if (execution) {
+        setShows(cell, { execution, state: 'replaced' });
+      }
     }
   }
 
@@ -215,24 +230,25 @@ export class Refiller implements IDisposable {
 
   private _fill(cell: ICodeCellModel, execution: IExecution): void {
     const { id, msgId, requested } = execution;
-    const ran = this._runs.get(cell);
+    const run = this._runs.get(cell);
     const isNew = this._document.isRunBy(cell, msgId);
-    if (ran !== undefined && !isNew && (requested ?? 0) < ran - SKEW) {
-      // It was run again before this was known.
-      setShows(cell, { execution: id, state: 'replaced' });
-      return;
+    if (run && !isNew && (requested ?? 0) < run.at - SKEW) {
+      const became = this._document.since(cell, run.before);
+      if (became === 'told') {
+        // It was run again, and that never came to a pod.
+        setShows(cell, { execution: id, state: 'replaced' });
+      }
+      if (became !== 'lost') {
+        return;
+      }
     }
     this._filler.fill(cell, execution);
   }
 
-  private _replaced(cell: ICodeCellModel): void {
-    const newest = this._listing.executions
+  private _newest(cell: ICodeCellModel): string | undefined {
+    return this._listing.executions
       .filter(each => each.cell === cell.id && !each.silent)
-      .at(-1);
-    const execution = newest?.id ?? showsOf(cell)?.execution;
-    if (execution) {
-      setShows(cell, { execution, state: 'replaced' });
-    }
+      .at(-1)?.id;
   }
 
   private readonly _document: Document;
@@ -241,8 +257,11 @@ export class Refiller implements IDisposable {
   private readonly _filler: Filler;
   /** The link may be well, and only this question without an answer. */
   private readonly _retry = new Retry(() => void this.check());
-  /** When cells were run from here. */
-  private readonly _runs = new WeakMap<ICodeCellModel, number>();
+  /** When cells were run from here, and what they had been run by before. */
+  private readonly _runs = new WeakMap<
+    ICodeCellModel,
+    { readonly at: number; readonly before: readonly string[] }
+  >();
   private _version = '';
   private _link: Link;
   private _checking = false;
