@@ -10,12 +10,30 @@ export function serverRoot(): string {
   return PageConfig.getOption('serverRoot');
 }
 
-/** Whether the execution is of that notebook: by its path, or by its kernel after a rename. */
-export function isOf(execution: IExecution, panel: NotebookPanel): boolean {
+/**
+ * Whether the execution is of that notebook: by its path, or after a rename by its kernel and
+ * cell. Another notebook may use the same kernel, and a copy has the same cells.
+ *
+ * @param open - The paths of the notebooks that are open in this page.
+ */
+export function isOf(
+  execution: IExecution,
+  panel: NotebookPanel,
+  open: readonly string[] = []
+): boolean {
+  const { notebook, localKernel } = execution;
+  const isAt = (path: string) => sameNotebook(notebook, path, serverRoot());
+  if (isAt(panel.context.path)) {
+    return true;
+  }
   const kernel = panel.sessionContext.session?.kernel?.id;
   return (
-    sameNotebook(execution.notebook, panel.context.path, serverRoot()) ||
-    (kernel !== undefined && kernel === execution.localKernel)
+    kernel !== undefined &&
+    kernel === localKernel &&
+    !open.some(isAt) &&
+    [...(panel.content.model?.cells ?? [])].some(
+      ({ id }) => id === execution.cell
+    )
   );
 }
 

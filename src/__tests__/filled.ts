@@ -71,6 +71,8 @@ export class FilledNotebook {
   private constructor(readonly panel: NotebookPanel) {}
 
   readonly model = new FakeModel();
+  /** The paths of other notebooks that are open. */
+  readonly others: string[] = [];
 
   get refiller(): Refiller {
     return this._refiller!;
@@ -123,7 +125,8 @@ export class FilledNotebook {
       panel: this.panel,
       model: this.model as unknown as IRemoteGPU,
       trans: nullTranslator.load('jupyter_remote_gpu'),
-      views: () => [this.panel]
+      views: () => [this.panel],
+      open: () => [this.panel.context.path, ...this.others]
     });
     await settled();
   }

@@ -42,6 +42,7 @@ describe('what is offered', () => {
       panel,
       model: model as unknown as IRemoteGPU,
       trans: nullTranslator.load('jupyter_remote_gpu'),
+      open: () => [],
       views: () => [panel],
       onOffers: () => changes++
     });

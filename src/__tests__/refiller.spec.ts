@@ -63,6 +63,7 @@ describe('the refill of a notebook', () => {
       panel,
       model: model as unknown as IRemoteGPU,
       trans: nullTranslator.load('jupyter_remote_gpu'),
+      open: () => [],
       views: () => [panel]
     });
     await settled();

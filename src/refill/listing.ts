@@ -15,7 +15,9 @@ import { showsOf } from './writer';
 export class Listing {
   constructor(
     private readonly panel: NotebookPanel,
-    private readonly model: IRemoteGPU
+    private readonly model: IRemoteGPU,
+    /** The paths of all notebooks that are open in this page. */
+    private readonly open: () => readonly string[]
   ) {}
 
   /** Whether the server was asked and told. */
@@ -98,8 +100,9 @@ export class Listing {
 
   private _inSnapshot(): IExecution[] {
     const { snapshot } = this.model;
+    const open = this.open();
     return snapshot
-      ? [...placed(snapshot)].filter(each => isOf(each, this.panel))
+      ? [...placed(snapshot)].filter(each => isOf(each, this.panel, open))
       : [];
   }
 

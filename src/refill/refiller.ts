@@ -22,9 +22,9 @@ const SKEW = 3;
 /** Fills the cells of one notebook with what the server knows better than the document. */
 export class Refiller implements IDisposable {
   constructor(private readonly options: Refiller.IOptions) {
-    const { panel, model, views } = options;
+    const { panel, model, views, open } = options;
     this._document = new Document(panel, views, () => void this.check());
-    this._listing = new Listing(panel, model);
+    this._listing = new Listing(panel, model, open);
     this._sharing = new Sharing(panel, () => this._decide());
     const mayFill = ({ id }: ICodeCellModel) =>
       this._sharing.isOurs && !this._sharing.isServed(id);
@@ -278,6 +278,8 @@ export namespace Refiller {
     readonly trans: TranslationBundle;
     /** All that show the document in this page. */
     readonly views: () => readonly NotebookPanel[];
+    /** The paths of all notebooks that are open in this page. */
+    readonly open: () => readonly string[];
     /** Something else is offered. */
     readonly onOffers?: () => void;
   }

@@ -75,6 +75,12 @@ export class Refills implements IRefill {
     );
   }
 
+  private _paths(): string[] {
+    const paths: string[] = [];
+    this.tracker.forEach(({ context }) => paths.push(context.path));
+    return paths;
+  }
+
   private _serve(panel: NotebookPanel): void {
     const { context } = panel;
     const refillers = this._refillers;
@@ -89,6 +95,7 @@ export class Refills implements IRefill {
         model,
         trans,
         views: () => this._views(context),
+        open: () => this._paths(),
         onOffers: () => this.changed.emit()
       })
     );
