@@ -99,3 +99,58 @@ describe('a cell that is run again', () => {
     expect(notebook.shows).toEqual({ execution: 'two', state: 'partial' });
   });
 });
+
+describe('a cell that is cleared while its request delivers', () => {
+  let notebook: FilledNotebook;
+
+  beforeEach(async () => {
+    notebook = await FilledNotebook.create();
+    notebook.model.said.set('one', { outputs: [text('ab')], outcome: 'ok' });
+    await notebook.open();
+  });
+
+  afterEach(() => notebook.dispose());
+
+  const clear = () => {
+    notebook.cell.outputs.clear();
+    notebook.refiller.cleared(notebook.cell);
+  };
+  const reopen = () =>
+    notebook.open({
+      metadata: { [KEY]: notebook.shows },
+      outputs: notebook.outputs
+    });
+
+  it('stays so after its end, and after a reload', async () => {
+    const request = new Request(notebook.view, 'msg-one');
+    await notebook.list(['one', { state: 'running' }]);
+    expect(notebook.shows).toEqual(one('partial'));
+    clear();
+    expect(notebook.shows).toEqual(one('replaced'));
+    notebook.cell.outputs.add(text('b'));
+    await notebook.list(['one']);
+    await request.end();
+    expect(notebook.shows).toEqual(one('replaced'));
+    await reopen();
+    expect(notebook.outputs).toEqual([text('b')]);
+  });
+
+  it('stays so after a reload in the middle', async () => {
+    new Request(notebook.view, 'msg-one');
+    await notebook.list(['one', { state: 'running' }]);
+    clear();
+    await notebook.list(['one']);
+    await reopen();
+    expect(notebook.outputs).toEqual([]);
+  });
+
+  it('stays so where nothing was known of it yet', async () => {
+    const request = new Request(notebook.view, 'msg-one');
+    await notebook.refiller.check();
+    clear();
+    await request.cancel();
+    await notebook.list(['one']);
+    expect(notebook.outputs).toEqual([]);
+    expect(notebook.shows).toEqual(one('replaced'));
+  });
+});

@@ -8,6 +8,7 @@ import { RequestError } from '../request';
 import { Retry } from '../retry';
 import type { IRemoteGPU, Link } from '../tokens';
 import type { IExecution } from '../types';
+import { Deeds } from './deeds';
 import { Document } from './document';
 import { Filler } from './filler';
 import { Listing } from './listing';
@@ -16,14 +17,12 @@ import { decide } from './rule';
 import { Sharing } from './sharing';
 import { setShows, showsOf } from './writer';
 
-/** Clocks of one machine and of a page may be so many seconds apart unnoticed. */
-const SKEW = 3;
-
 /** Fills the cells of one notebook with what the server knows better than the document. */
 export class Refiller implements IDisposable {
   constructor(private readonly options: Refiller.IOptions) {
     const { panel, model, views, open } = options;
     this._document = new Document(panel, views, () => void this.check());
+    this._deeds = new Deeds(this._document);
     this._listing = new Listing(panel, model, open);
     this._sharing = new Sharing(panel, () => this._decide());
     const mayFill = ({ id }: ICodeCellModel) =>
@@ -111,10 +110,7 @@ export class Refiller implements IDisposable {
    */
   scheduled(cell: ICodeCellModel): void {
     this._filler.release(cell);
-    this._runs.set(cell, {
-      at: this.options.model.now(),
-      before: this._document.requests(cell)
-    });
+    this._deeds.ran(cell, this.options.model.now());
     this._tell(cell);
     const shows = showsOf(cell);
     const execution = this._newest(cell) ?? shows?.execution;
@@ -127,7 +123,11 @@ export class Refiller implements IDisposable {
 
   /** The user has cleared the cell. */
   cleared(cell: ICodeCellModel): void {
-    if (!this._document.isLive(cell)) {
+    this._deeds.cleared(cell);
+    if (this._document.isLive(cell)) {
+      // What comes from now on the page shows by itself; the document has to know.
+      this._decide();
+    } else {
       this._filler.release(cell);
       const execution = this._newest(cell) ?? showsOf(cell)?.execution;
       if (execution) {
@@ -224,25 +224,22 @@ export class Refiller implements IDisposable {
   private _delivers(cell: ICodeCellModel, execution: IExecution): void {
     this._filler.stop(cell);
     if (this._document.isRunBy(cell, execution.msgId)) {
-      setShows(cell, { execution: execution.id, state: 'partial' });
+      const { id } = execution;
+      const state = this._deeds.isCleared(cell, execution)
+        ? 'replaced'
+        : 'partial';
+      setShows(cell, { execution: id, state });
     }
   }
 
   private _fill(cell: ICodeCellModel, execution: IExecution): void {
-    const { id, msgId, requested } = execution;
-    const run = this._runs.get(cell);
-    const isNew = this._document.isRunBy(cell, msgId);
-    if (run && !isNew && (requested ?? 0) < run.at - SKEW) {
-      const became = this._document.since(cell, run.before);
-      if (became === 'told') {
-        // It was run again, and that never came to a pod.
-        setShows(cell, { execution: id, state: 'replaced' });
-      }
-      if (became !== 'lost') {
-        return;
-      }
+    const newer = this._deeds.newer(cell, execution);
+    if (newer === 'told' || this._deeds.isCleared(cell, execution)) {
+      // It was run again, and that never came to a pod; or it was cleared before this was known.
+      setShows(cell, { execution: execution.id, state: 'replaced' });
+    } else if (newer !== 'unsent') {
+      this._filler.fill(cell, execution);
     }
-    this._filler.fill(cell, execution);
   }
 
   private _newest(cell: ICodeCellModel): string | undefined {
@@ -252,16 +249,12 @@ export class Refiller implements IDisposable {
   }
 
   private readonly _document: Document;
+  private readonly _deeds: Deeds;
   private readonly _listing: Listing;
   private readonly _sharing: Sharing;
   private readonly _filler: Filler;
   /** The link may be well, and only this question without an answer. */
   private readonly _retry = new Retry(() => void this.check());
-  /** When cells were run from here, and what they had been run by before. */
-  private readonly _runs = new WeakMap<
-    ICodeCellModel,
-    { readonly at: number; readonly before: readonly string[] }
-  >();
   private _version = '';
   private _link: Link;
   private _checking = false;
