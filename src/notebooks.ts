@@ -12,7 +12,8 @@ export function serverRoot(): string {
 
 /**
  * Whether the execution is of that notebook: by its path, or after a rename by its kernel and
- * cell. Another notebook may use the same kernel, and a copy has the same cells.
+ * cell. Another notebook may use the same kernel, and a copy has the same cells: a path that is
+ * open, or has a session of its own (in Notebook 7 it is another page), was not renamed.
  *
  * @param open - The paths of the notebooks that are open in this page.
  */
@@ -26,11 +27,16 @@ export function isOf(
   if (isAt(panel.context.path)) {
     return true;
   }
-  const kernel = panel.sessionContext.session?.kernel?.id;
+  const { session, sessionManager } = panel.sessionContext;
+  const kernel = session?.kernel?.id;
+  if (kernel === undefined || kernel !== localKernel) {
+    return false;
+  }
+  const others = [...sessionManager.running()].filter(
+    ({ id }) => id !== session?.id
+  );
   return (
-    kernel !== undefined &&
-    kernel === localKernel &&
-    !open.some(isAt) &&
+    ![...open, ...others.map(({ path }) => path)].some(isAt) &&
     [...(panel.content.model?.cells ?? [])].some(
       ({ id }) => id === execution.cell
     )

@@ -46,6 +46,18 @@ describe('a notebook whose local kernel ran something under another path', () =>
     expect(notebook.refiller.offers.list).toEqual([]);
   });
 
+  it('is neither filled nor offered what another page has open', async () => {
+    const { sessionManager } = notebook.panel.sessionContext;
+    const other = { id: 'S', path: OTHER, name: '', type: '', kernel: null };
+    jest
+      .spyOn(sessionManager, 'running')
+      .mockImplementation(() => [other].values());
+    run('a');
+    await notebook.open();
+    expect(asked()).not.toContain(OTHER);
+    expect(notebook.outputs).toEqual([]);
+  });
+
   it('is not offered what has no cell in it', async () => {
     run('z');
     await notebook.open();
