@@ -148,6 +148,18 @@ describe('the outputs of a cell that is filled', () => {
     cell.outputs.clear(true);
     outputs.write([text('a'), picture('p')]);
     expect(shown()).toEqual([text('a'), picture('p')]);
+    outputs.write([text('a'), picture('p'), text('b')]);
+    cell.outputs.clear(true);
+    outputs.write([text('a'), picture('p'), text('bc')]);
+    expect(shown()).toEqual([text('a'), picture('p'), text('bc')]);
+  });
+
+  it('stay also where only a text goes on', () => {
+    open();
+    outputs.write([text('a')]);
+    cell.outputs.clear(true);
+    outputs.write([text('ab')]);
+    expect(shown()).toEqual([text('ab')]);
   });
 
   it('become fewer when they were cleared', () => {

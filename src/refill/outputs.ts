@@ -32,7 +32,8 @@ export class Outputs {
     const values = plain(wanted);
     const left = this._asLeft();
     const old = left?.told ?? model.toJSON();
-    const aim = left ? values : folded(values);
+    // To fold is slow where bars follow a long text; nothing is to be compared with an empty cell.
+    const aim = left || old.length === 0 ? values : folded(values);
     const last = old.length - 1;
     const grows = (index: number) =>
       index === last &&
@@ -49,6 +50,7 @@ export class Outputs {
             : output.output_type === aim[index].output_type)
       );
     let changed = !keeps;
+    let isWhole = keeps;
     if (keeps) {
       values.forEach((value, index) => {
         const isNew =
@@ -59,13 +61,14 @@ export class Outputs {
         } else if (isNew && isStream(value)) {
           // Lab adds it to the last one; `set` would not work off what moves the cursor.
           model.add({ ...value, text: rest(old[index], value) });
+          isWhole = model.get(index) === left?.end;
         } else if (isNew || again(value)) {
           model.set(index, value);
         }
       });
     }
     // A `clear_output` that waited for more takes all away at the first `add`.
-    const isWhole = keeps && model.length === values.length;
+    isWhole &&= model.length === values.length;
     if (!isWhole) {
       // Not `remove`: Lab takes the wrong ones out of the document.
       model.fromJSON(values);
