@@ -46,7 +46,7 @@ def explain(error: Exception, attempt: Attempt) -> RemoteGPUError:
     where = attempt.where or attempt.target.address
     if isinstance(error, asyncssh.ConfigParseError):
         return LinkError(f"Your ~/.ssh/config cannot be read: {error}.", code="ssh-config")
-    if attempt.greeting and b"SSH-" not in attempt.greeting:
+    if not _may_be_ssh(attempt.greeting):
         return _not_ssh(where, attempt.greeting)
     if isinstance(error, TimeoutError):
         return _silent(where, attempt)
@@ -154,7 +154,14 @@ def _closed(where: str) -> TransportError:
     )
 
 
-def _not_ssh(where: str, greeting: bytes) -> RemoteGPUError:
+def _may_be_ssh(greeting: bytes) -> bool:
+    """Whether so much may be the beginning of what an ssh server says; it can be cut anywhere."""
+    return b"SSH-" in greeting or b"SSH-".startswith(greeting.strip())
+
+
+def _not_ssh(where: str, greeting: bytes) -> TransportError:
+    """To be tried again: where a pod was found, this is a sign-in page of the laptop's network,
+    or a provider's proxy while the pod starts. A first connect is not repeated anyway."""
     if greeting.startswith((b"Exceeded MaxStartups", b"Not allowed at this time")):
         return TransportError(
             f"{where} has had too many logins from here in short time and takes no more for some "
@@ -162,13 +169,14 @@ def _not_ssh(where: str, greeting: bytes) -> RemoteGPUError:
             code="penalised",
         )
     if greeting.startswith(b"HTTP/") or b"<html" in greeting.lower():
-        return LinkError(
+        return TransportError(
             f"{where} is the port of a web server (it speaks HTTP), not of ssh. Take the ssh "
-            "command from the provider's page; JupyterLab's port is another one.",
+            "command from the provider's page; JupyterLab's port is another one. If it was right "
+            "before, the pod is still starting, or the network here wants you to sign in first.",
             code="not-ssh",
         )
     shown = greeting[:60].decode("utf-8", "replace").split("\n")[0].strip()
-    return LinkError(
+    return TransportError(
         f"What answers at {where} is not an ssh server (it says {shown!r}): check the port.",
         code="not-ssh",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,33 @@ def test_what_is_waited_for_is_never_tried_later(monkeypatch: pytest.MonkeyPatch
         assert 0 < waited.left <= idle.left <= 60
         now += 1.0
         assert waited.left <= idle.left
+
+
+@pytest.mark.parametrize("words", [b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"\r\n", b"SS"])
+def test_something_that_answers_in_the_pods_place_is_waited_out(
+    folder: Path, sshd: Sshd, proxy: Proxy, words: bytes
+) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words)
+        writer.close()
+        await writer.wait_closed()
+
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+            proxy.target = other.sockets[0].getsockname()
+            proxy.reset()
+            await linked.until(lambda: heard(linked) > 1, "answered twice by the other")
+        proxy.target = (sshd.host, sshd.port)
+        await linked.until_state(PodState.CONNECTED)
+        assert "failed" not in linked.states
+
+    def heard(linked: Linked) -> int:
+        """How many tries have met the other (the log counts what is said again)."""
+        said = [line for line in linked.link.log_lines if "not of ssh" in line or "login" in line]
+        return sum(int((re.findall(r"\((\d+) times\)", line) or [1])[0]) for line in said)
+
+    run(folder, main)
 
 
 @pytest.mark.parametrize("at", ["at once", "while it is being closed"])

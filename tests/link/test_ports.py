@@ -57,9 +57,12 @@ HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\
 @pytest.mark.parametrize(
     ("words", "stay", "kind", "code", "said"),
     [
-        (HTTP, False, LinkError, "not-ssh", "HTTP"),
-        (HTTP, True, LinkError, "not-ssh", "HTTP"),
-        (b"220 mail.example ESMTP\r\n", False, LinkError, "not-ssh", "ESMTP"),
+        (HTTP, False, TransportError, "not-ssh", "HTTP"),
+        (HTTP, True, TransportError, "not-ssh", "HTTP"),
+        (b"220 mail.example ESMTP\r\n", False, TransportError, "not-ssh", "ESMTP"),
+        (b"\r\n", False, TransportError, "transport", "during the login"),
+        (b"SS", False, TransportError, "transport", "during the login"),
+        (b"SS", True, TransportError, "timeout", "in the middle"),
         (b"", False, TransportError, "closed", "closes connections at once"),
         (b"", True, TransportError, "timeout", "says nothing"),
         (b"Not allowed at this time\r\n", False, TransportError, "penalised", "Wait"),
