@@ -184,6 +184,11 @@ def _not_ssh(where: str, greeting: bytes) -> TransportError:
 
 def _refused(where: str, attempt: Attempt) -> LinkError:
     keys = attempt.identities or Identities()
+    if keys.unread is not None:
+        return TransportError(
+            f"{where} refused your keys, but one could not be read on this laptop: {keys.unread}.",
+            code="local",
+        )
     named = [n for n in keys.locked if n in attempt.target.identity_files]
     if named or (keys.locked and not keys.pairs):
         key = (named or keys.locked)[0]

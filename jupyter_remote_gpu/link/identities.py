@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ __all__ = ["Identities", "gather"]
 
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
 AGENT_SECONDS = 2.0
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+"""Too much is open here, or the home folder's server is away."""
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +35,8 @@ class Identities:
         Keys with a passphrase that no agent holds.
     missing, bad : list of str
         Named with ``-i``, but not there; there, but no key.
+    unread : str or None
+        A key that could not be read now, and why; it may be readable later.
     silent : str or None
         The agent that does not answer.
     """
@@ -41,6 +46,7 @@ class Identities:
     locked: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
+    unread: str | None = None
     silent: str | None = None
     _agent: asyncssh.SSHAgentClient | None = None
 
@@ -141,6 +147,8 @@ def _take(found: Identities, name: str, kind: str, held: dict[bytes, asyncssh.SS
     except OSError as e:
         log.info("the key %s cannot be read: %s", name, e.strerror)
         problem = found.bad if kind == "named" else None
+        if e.errno in _PASSING:
+            found.unread, problem = f"{name} ({e.strerror})", None
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as e:
         if "assphrase" in str(e) or "ncrypt" in str(e):
             problem = found.locked

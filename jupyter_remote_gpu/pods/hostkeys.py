@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncssh
 
-from ..errors import BadInput
+from ..errors import BadInput, TransportError
 from ..files import private_folder, replace, set_aside
 from ..models import check_pod_name
 
@@ -58,6 +58,11 @@ def pinned(folder: Path, pod: str) -> str | None:
     """The pinned key as a public key line; None if there is none.
 
     A damaged file is set aside: the user is asked about the key again.
+
+    Raises
+    ------
+    TransportError
+        If it cannot be read now (too many open files, a home on a server that is away).
     """
     path = known_hosts(folder, pod)
     try:
@@ -71,6 +76,10 @@ def pinned(folder: Path, pod: str) -> str | None:
     except (UnicodeDecodeError, BadInput) as e:
         log.warning("%s is damaged (%s) and was set aside as %s", path, e, set_aside(path).name)
         return None
+    except OSError as e:
+        raise TransportError(
+            f"The pinned host key of {pod} cannot be read: {path}: {e.strerror}.", code="local"
+        ) from e
 
 
 def forget(folder: Path, pod: str) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
+import os
 import re
 from pathlib import Path
+from typing import Any
 
+import asyncssh
 import pytest
 
 from jupyter_remote_gpu.link import retrying
@@ -114,6 +118,29 @@ def test_something_that_answers_in_the_pods_place_is_waited_out(
         """How many tries have met the other (the log counts what is said again)."""
         said = [line for line in linked.link.log_lines if "not of ssh" in line or "login" in line]
         return sum(int((re.findall(r"\((\d+) times\)", line) or [1])[0]) for line in said)
+
+    run(folder, main)
+
+
+@pytest.mark.parametrize("what", ["host key", "user key"])
+def test_a_file_that_cannot_be_read_for_a_while_is_waited_for(
+    folder: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fails(*_: object, **__: object) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        with monkeypatch.context() as patch:
+            if what == "host key":
+                patch.setattr(Path, "read_bytes", fails)
+            else:
+                patch.setattr(asyncssh, "load_keypairs", fails)
+            proxy.reset()
+            await linked.until_state(PodState.RECONNECTING)
+            await linked.until(lambda: "open files" in (linked.link.status.reason or ""), "said")
+        await linked.until_state(PodState.CONNECTED)
+        assert "failed" not in linked.states
 
     run(folder, main)
 
