@@ -15,6 +15,9 @@ __all__ = ["Pulse", "lost", "no_session"]
 
 BEAT_SECONDS = 3.0
 SILENT_SECONDS = 12.0
+OPEN_SECONDS = 30.0
+"""How long the pod may take for our session. More than for a beat: on a slow line our code may be
+under way at that time; and ssh's keepalive finds a connection on which nothing comes."""
 WAKE_SECONDS = 3.0
 """How long an answer may take after the laptop slept."""
 LATE_SECONDS = 5.0
@@ -71,9 +74,12 @@ class Pulse:
         """Beat until cancelled, or until the connection is dead."""
         reader: asyncio.Task[None] | None = None
         try:
-            process = await self._ssh.create_process("exec cat", encoding=None)
+            async with asyncio.timeout(OPEN_SECONDS):
+                process = await self._ssh.create_process("exec cat", encoding=None)
             reader = asyncio.create_task(self._listen(process))
             await self._beat(process)
+        except TimeoutError:  # an OSError too
+            self._on_dead(TransportError(f"The pod opened no session for {OPEN_SECONDS:g} s."))
         except (asyncssh.Error, OSError) as e:
             refused = isinstance(e, asyncssh.ChannelOpenError) and not self._ssh.is_closed()
             self._on_dead(no_session() if refused else lost(e))

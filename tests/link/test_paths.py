@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from jupyter_remote_gpu.errors import TransportError
@@ -86,6 +87,27 @@ async def dead_path(linked: Linked, proxy: Proxy, way: str, limit: float) -> Non
     healed = time.monotonic()
     await linked.link.wait_connected(30)
     assert time.monotonic() - healed < 5
+
+
+def test_a_connection_on_which_no_session_is_opened_is_a_dead_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "OPEN_SECONDS", 0.5)
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        await linked.link.disconnect()
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncssh.SSHClientConnection, "create_process", never)
+            linked.link.connect()
+            await linked.until_state(PodState.RECONNECTING)
+            assert "no session" in (linked.link.status.reason or "")
+        await linked.link.wait_connected(30)
+
+    run(folder, main)
 
 
 @pytest.mark.usefixtures("impatient")
