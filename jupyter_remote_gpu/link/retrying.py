@@ -137,6 +137,7 @@ class Race(Generic[T]):
         RemoteGPUError
             The first error that is not a `TransportError`: it waits for the user.
         """
+        won: asyncio.Future[T] | None = None
         try:
             while True:
                 while (left := self._clock.left) > 0:
@@ -148,7 +149,13 @@ class Race(Generic[T]):
                 self._running.append(asyncio.ensure_future(self._attempt()))
                 self._clock.tried()
         finally:
-            await self._drop(self._running)
+            try:
+                await self._drop(self._running)
+            except asyncio.CancelledError:
+                # Whoever asked for it is told that there is none.
+                if won is not None:
+                    self._undo(won.result())
+                raise
 
     async def _make_room(self) -> None:
         if len(self._running) >= _AT_ONCE:
@@ -179,8 +186,11 @@ class Race(Generic[T]):
     async def _drop(self, tasks: list[asyncio.Future[T]]) -> None:
         for task in tasks:
             task.cancel()
+            # Not after the wait, which may be cancelled.
+            task.add_done_callback(self._late)
         if tasks:
             await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled() and task.exception() is None:
-                self._undo(task.result())
+
+    def _late(self, task: asyncio.Future[T]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._undo(task.result())

@@ -145,6 +145,39 @@ def test_a_file_that_cannot_be_read_for_a_while_is_waited_for(
     run(folder, main)
 
 
+def test_what_was_won_is_undone_if_nobody_wants_it_any_more() -> None:
+    async def main() -> None:
+        undone: asyncio.Queue[str] = asyncio.Queue()
+        begun, dropped, may_end = 0, asyncio.Event(), asyncio.Event()
+
+        async def attempt() -> str:
+            nonlocal begun
+            begun += 1
+            if begun > 1:
+                return "won"
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                dropped.set()
+                await may_end.wait()  # as a login that is being closed
+            return "late"
+
+        clock = retrying.Clock(lambda: True, lambda: None)
+        race = retrying.Race(clock, attempt, undone.put_nowait, lambda *_: None)
+        first = asyncio.create_task(race.first())
+        await asyncio.wait(
+            [first, asyncio.create_task(dropped.wait())], return_when="FIRST_COMPLETED"
+        )
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled() and undone.get_nowait() == "won"
+        may_end.set()
+        async with asyncio.timeout(10):
+            assert await undone.get() == "late"
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("at", ["at once", "while it is being closed"])
 def test_connect_during_disconnect_counts(tmp_path: Path, sshd: Sshd, at: str) -> None:
     async def main(linked: Linked) -> None:
