@@ -16,6 +16,11 @@ from .identities import Identities
 
 __all__ = ["Attempt", "explain", "explain_jump"]
 
+_NEW_AGENT = (
+    "If your key is in an agent: run `jupyter remote-gpu daemon stop` in a terminal in which "
+    "`ssh-add -l` shows it, and connect again from there."
+)
+
 
 @dataclass
 class Attempt:
@@ -204,14 +209,19 @@ def _refused(where: str, attempt: Attempt) -> LinkError:
         notes.append(f"the ssh agent at {keys.silent} does not answer")
     aside = f" ({'; '.join(notes)})" if notes else ""
     if not keys.pairs:
+        if keys.silent is not None:
+            return LinkError(
+                f"There is no ssh key to show to {where}{aside}. {_NEW_AGENT}", code="no-key"
+            )
         return LinkError(
             f"There is no ssh key to show to {where}{aside}. Make one with `ssh-keygen -t ed25519` "
             "and add ~/.ssh/id_ed25519.pub to the SSH keys at your provider; most then need the "
             "pod to be started anew.",
             code="no-key",
         )
+    agent = f" {_NEW_AGENT} Or add" if keys.silent is not None else " Add"
     return LinkError(
-        f"{where} refused your keys; shown were {', '.join(keys.shown)}{aside}. Add the public "
+        f"{where} refused your keys; shown were {', '.join(keys.shown)}{aside}.{agent} the public "
         "half (.pub) of one to ~/.ssh/authorized_keys there, or to the SSH keys at your provider "
         "and start the pod anew; and check the user's name.",
         code="key-refused",

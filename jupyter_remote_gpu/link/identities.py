@@ -38,7 +38,7 @@ class Identities:
     unread : str or None
         A key that could not be read now, and why; it may be readable later.
     silent : str or None
-        The agent that does not answer.
+        The agent that does not answer, or is gone: the daemon outlives the login it began in.
     """
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
@@ -120,10 +120,9 @@ async def _held(found: Identities, agent_path: str | None) -> dict[bytes, asyncs
     try:
         async with asyncio.timeout(AGENT_SECONDS):
             pairs = await found._agent.get_keys()
-    except (OSError, ValueError) as e:  # TimeoutError is an OSError
+    except (OSError, ValueError) as e:  # asyncssh's is a ValueError where nobody listens
         log.info("the ssh agent at %s does not answer: %s", agent_path, e)
-        if isinstance(e, TimeoutError):
-            found.silent = agent_path
+        found.silent = agent_path
         return {}
     return {pair.public_data: pair for pair in pairs}
 

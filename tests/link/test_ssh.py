@@ -184,6 +184,22 @@ def test_an_agent_that_hangs_is_passed_over_and_named(
         assert len(list(Path("/dev/fd").iterdir())) == before
 
 
+def test_an_agent_that_is_gone_is_named(
+    pod: Sshd, laptop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of a login that has ended; the daemon still has its environment.
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
+    assert login(pod)[0] == "hello\n"
+    target = SSHTarget("127.0.0.1", pod.user, pod.port)
+    for code in ("no-key", "key-refused"):
+        error = refused(LinkError, lambda: login(pod, target))
+        assert error.code == code
+        assert f"agent at {tmp_path / 'gone'} does not answer" in error.message
+        assert "daemon stop" in error.message and "ssh-keygen" not in error.message
+        if code == "no-key":
+            key(laptop / ".ssh" / "id_ed25519")
+
+
 def test_our_own_key_is_enough(pod: Sshd) -> None:
     target = SSHTarget("127.0.0.1", pod.user, pod.port)
     assert login(pod, target, own_key=pod.key)[0] == "hello\n"
