@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RemoteGPUError
+from ..errors import RemoteGPUError, WireError
 from ..models import Outcome
 from ..wire.records import Record
 from .area import Output
@@ -217,7 +217,10 @@ class Reading(LogReading):
     def _take(self, record: Record) -> None:
         if self._over:
             return
-        self._fold.feed(record)
+        try:
+            self._fold.feed(record)
+        except WireError:  # one odd record costs no other one
+            log.warning("record %d of %s", record.last, self._what, exc_info=True)
         if record.channel == "iopub" or record.execution == self._id:
             self.changed = record.last
         if record.type == "request" and record.execution == self._id:

@@ -34,8 +34,9 @@ async def examine(pods: Pods) -> dict[str, Any]:
         }
         for k in pods.kernels.values()
     ]
-    found = await asyncio.gather(*(_pod(e) for e in pods.entries.values()))
-    return {"laptop": laptop, "pods": dict(zip(pods.entries, found, strict=True))}
+    entries = dict(pods.entries)  # one may be added or removed meanwhile
+    found = await asyncio.gather(*(_pod(e) for e in entries.values()))
+    return {"laptop": laptop, "pods": dict(zip(entries, found, strict=True))}
 
 
 def _laptop(folder: Path) -> dict[str, Any]:

@@ -24,7 +24,10 @@ class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
     def emit(self, record: logging.LogRecord) -> None:
         super().emit(record)
         if os.fstat(2).st_size > self._max:
-            rotate(self._path)
+            try:
+                rotate(self._path)
+            except OSError:  # full, or too many open files: whoever logs must not fail of it
+                self.handleError(record)
 
 
 def rotate(path: Path) -> None:

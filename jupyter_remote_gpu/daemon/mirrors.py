@@ -14,13 +14,13 @@ from .mirror import Mirror
 log = logging.getLogger(__name__)
 
 
-def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
+def load_mirrors(folder: Path, bound: Callable[[Path, int], int]) -> list[Mirror]:
     """All mirrors in `folder`; one that is damaged is set aside and logged (blocks).
 
     Parameters
     ----------
     bound : callable
-        How large a mirror may become, given a folder on the same disk.
+        How large a mirror may become, given a folder on the same disk and its size now.
     """
     mirrors = []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
         if not is_id(path.name) or not path.is_dir():
             continue
         try:
-            mirror = Mirror(path, bound(folder))
+            mirror = Mirror(path, bound(folder, _size(path / "log")))
         except OSError as e:
             # What is in it may be good: too many open files, or a disk that is not there.
             log.error("the mirror %s cannot be read now: %s", path, e)
@@ -46,6 +46,10 @@ def load_mirrors(folder: Path, bound: Callable[[Path], int]) -> list[Mirror]:
         else:
             mirrors.append(mirror)
     return mirrors
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
 
 
 def _set_aside(path: Path, why: str) -> None:

@@ -240,6 +240,7 @@ class Pods:
         if entry is not None:
             status = entry.link.status
             kernel.state.pod_is(status.state, status.reason, status.since)
-            if status.state is PodState.CONNECTED and mirror.identity is not None:
+            # Also one that is only being started: its bridge is another's to open, and may be lost.
+            if status.state is PodState.CONNECTED:
                 kernel.connected(entry.link)
         return kernel

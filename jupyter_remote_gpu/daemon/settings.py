@@ -10,6 +10,8 @@ from pathlib import Path
 from . import store
 from .bounded import number
 
+LEAST_BYTES = 64 << 20
+"""Of a disk that is nearly full: what does not fit waits on the pod."""
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +25,8 @@ class Settings:
         How large the journal of a kernel may become on the pod; None: 2 GiB, or a tenth of
         the free disk if that is less. Counts for kernels that are started from then on.
     mirror_bytes : int or None
-        The same for the copy on the laptop.
+        The same for the copy on the laptop. What is copied already is not given up by default
+        because the disk has filled since.
     mirror_days : float
         After so long the copy of a kernel that ended, or whose pod was removed, is dropped.
     kernel_idle_seconds : float or None
@@ -39,11 +42,12 @@ class Settings:
     kernel_idle_seconds: float | None = None
     idle_seconds: float = 60.0
 
-    def mirror_bound(self, folder: Path) -> int:
-        """How large a mirror in `folder` may become, in bytes."""
+    def mirror_bound(self, folder: Path, size: int = 0) -> int:
+        """How large a mirror in `folder` may become, in bytes; it has `size` of them."""
         if self.mirror_bytes is not None:
             return self.mirror_bytes
-        return min(2 << 30, shutil.disk_usage(folder).free // 10)
+        room = max(shutil.disk_usage(folder).free // 10, LEAST_BYTES, size)
+        return min(2 << 30, room)
 
     @property
     def limits(self) -> dict[str, float]:

@@ -16,8 +16,10 @@ from .journal import Journal
 from .kernel import KernelProcess
 from .messages import KernelSockets
 
-REPLY_SECONDS = 1.0
+LATE_SECONDS = 60.0
 """How long after its ``idle`` a kernel's reply is waited for: they come on two sockets."""
+INTERRUPTED_SECONDS = 1.0
+"""The same after an interrupt, which can have taken the reply away."""
 
 _CLASS_OF = {
     "update_display_data": PROGRESS,
@@ -123,6 +125,7 @@ class Conversation:
             try:
                 header, parent = loads(parts[0]), loads(parts[1])
                 kind, asked_by = str(header["msg_type"]), parent.get("msg_id")
+                asked_by = asked_by if isinstance(asked_by, str) else None
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # not a Jupyter message; nobody could show it
             if kind == "iopub_welcome":
@@ -177,7 +180,8 @@ class Conversation:
                     current.begun_at = time.monotonic()
             elif state == "idle" and current.running:
                 current.idle = True
-                current.give_up_at = time.monotonic() + REPLY_SECONDS
+                patience = INTERRUPTED_SECONDS if current.interrupted else LATE_SECONDS
+                current.give_up_at = time.monotonic() + patience
         elif kind == "execute_input":
             current.begun_at = time.monotonic()
         elif kind == "execute_reply":
@@ -206,8 +210,10 @@ class Conversation:
             return
         from_when = current.interruptible_at()
         if current.interrupt_wanted and from_when is not None and now >= from_when:
-            current.interrupt_wanted = False
+            current.interrupt_wanted, current.interrupted = False, True
             self._interrupt_now()
+            if current.give_up_at is not None:
+                current.give_up_at = min(current.give_up_at, now + INTERRUPTED_SECONDS)
         if current.give_up_at is not None and now >= current.give_up_at:
             current.reply = {"status": str(Outcome.ABORTED), "ename": "KeyboardInterrupt"}
             self._end(current)

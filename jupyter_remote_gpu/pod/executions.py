@@ -34,6 +34,7 @@ class Execution:
     running: bool = False
     begun_at: float | None = None
     interrupt_wanted: bool = False
+    interrupted: bool = False
     reply: dict[str, Any] | None = None
     reply_record: int | None = None
     idle: bool = False

@@ -23,13 +23,24 @@ def memory_by_group() -> dict[int, int]:
     that do not show it their own process numbers.
     """
     try:
-        done = subprocess.run(
-            _QUERY, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True
+        asked = subprocess.Popen(
+            _QUERY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
+        return {}
+    try:
+        told, _ = asked.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        # Not waited for: of a driver that hangs not even SIGKILL ends it.
+        asked.kill()
+        return {}
+    if asked.returncode:
         return {}
     used: Counter[int] = Counter()
-    for line in done.stdout.decode("ascii", "replace").splitlines():
+    for line in told.decode("ascii", "replace").splitlines():
         pid, _, mebibytes = line.partition(",")
         try:
             used[os.getpgid(int(pid))] += int(mebibytes) << 20

@@ -25,6 +25,8 @@ _CHANNEL_OF = {
     "comm_close": "shell",
     "input_reply": "stdin",
 }
+_REMEMBERED = 1000
+"""Interrupts of which it is known that they were obeyed."""
 
 
 class Intake:
@@ -34,6 +36,7 @@ class Intake:
         self._talk = talk
         self._journal = talk.journal
         self._requests = Requests()
+        self._obeyed: dict[tuple[str, str, str | None], bool] = {}
 
     def on_request(self, peer: Peer, record: Record) -> None:
         """Take a request: recorded before it is handed over, handed over at most once.
@@ -127,8 +130,11 @@ class Intake:
             }
         )
 
-    def interrupt(self, execution: str | None, client: str) -> bool:
+    def interrupt(self, execution: str | None, client: str, tag: str) -> bool:
         """Interrupt an execution; False (void) when it does not run any more.
+
+        It is sent again after a cut: one of the same client and tag was obeyed already. A second
+        KeyboardInterrupt would hit the code that answers the first.
 
         Raises
         ------
@@ -137,6 +143,9 @@ class Intake:
         """
         if execution is not None:
             check_id(execution, "the execution")
+        asked = (client, tag, execution)
+        if asked in self._obeyed:
+            return self._obeyed[asked]
         target = self._talk.queue.find(execution)
         done = target is not None
         if target is not None and target is not self._talk.queue.current:
@@ -150,4 +159,7 @@ class Intake:
             self._talk.tick(time.monotonic())
         note = {"execution": execution, "client": client, "done": done}
         self._journal.note("interrupt", note, execution=execution)
+        self._obeyed[asked] = done
+        if len(self._obeyed) > _REMEMBERED:
+            del self._obeyed[next(iter(self._obeyed))]
         return done

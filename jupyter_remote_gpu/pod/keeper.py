@@ -240,8 +240,9 @@ class Keeper:
     def on_control(self, peer: Peer, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind == "interrupt":
-            done = self.intake.interrupt(message.get("execution"), peer.client or "")
-            peer.send({"type": "interrupted", "tag": message.get("tag"), "done": done})
+            tag = message.get("tag")
+            done = self.intake.interrupt(message.get("execution"), peer.client or "", str(tag))
+            peer.send({"type": "interrupted", "tag": tag, "done": done})
         elif kind == "stop":
             self._stop()
 
@@ -259,16 +260,23 @@ class Keeper:
             self.talk.shutdown()
 
 
+def _tell(notify: int, words: str) -> None:
+    """Whoever started it may be gone by now; a kernel that is there is found by the next."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(notify, f"{words}\n".encode("utf-8", "replace"))
+    os.close(notify)
+
+
 def main(spec: dict[str, Any]) -> None:
     """Run the keeper of ``spec["folder"]``; tells ``spec["notify"]`` (a pipe) how it began."""
     folder = Path(spec["folder"])
     notify = int(spec["notify"])
     lock = paths.FolderLock(folder)
     if not lock.acquire():
-        os.write(notify, f"{paths.OTHER_KEEPER}\n".encode())
+        _tell(notify, paths.OTHER_KEEPER)
         return
     if files.read(folder / "kernel.json"):  # the same start, sent before, was quicker
-        os.write(notify, b"ok\n")
+        _tell(notify, "ok")
         return
     keeper = None
     try:
@@ -279,10 +287,9 @@ def main(spec: dict[str, Any]) -> None:
             keeper.kernel.close()
         # The only one who can tell the user is the `start` command at the pipe's other end.
         traceback.print_exc()
-        os.write(notify, f"{type(e).__name__}: {e}\n".encode("utf-8", "replace"))
+        _tell(notify, f"{type(e).__name__}: {e}")
         raise
-    os.write(notify, b"ok\n")
-    os.close(notify)
+    _tell(notify, "ok")
     try:
         keeper.run()
     finally:

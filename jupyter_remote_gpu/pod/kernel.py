@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from .. import files
@@ -66,7 +67,9 @@ class KernelProcess:
         )
         files.dump(self.connection_file, info)
         argv = [a.replace("{connection_file}", str(self.connection_file)) for a in self._argv]
-        env = {**os.environ, **self._env}
+        # As jupyter_client has it: a kernelspec may put its folders before the pod's own.
+        own = {k: Template(v).safe_substitute(os.environ) for k, v in self._env.items()}
+        env = {**os.environ, **own}
         # ipykernel ends itself when this process is gone; without it a killed keeper
         # would leave a kernel that nobody can reach.
         env["JPY_PARENT_PID"] = str(os.getpid())
@@ -82,8 +85,8 @@ class KernelProcess:
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # no /proc, or not permitted: only a precaution
-            own = int(Path("/proc/self/oom_score_adj").read_text("ascii"))
-            score = min(own + OOM_ABOVE_KEEPER, 1000)
+            ours = int(Path("/proc/self/oom_score_adj").read_text("ascii"))
+            score = min(ours + OOM_ABOVE_KEEPER, 1000)
             Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(score))
 
     @property

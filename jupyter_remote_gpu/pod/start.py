@@ -15,7 +15,8 @@ from ..errors import PodError
 from . import paths
 from .cleaning import clean
 
-START_SECONDS = 30.0
+START_SECONDS = 50.0
+"""A cold environment on a network disk takes long; the laptop waits 60 s."""
 
 
 def start(spec: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from .log import Log, Segment
 FINISHED = "the output of finished cells made room: the log has a bound"
 MIDDLE = "the middle of a long output made room: the log has a bound"
 _SEGMENTS_A_BOUND = 16
+_OUTRUN = 1.5
+"""Above so many times its bound a log is thinned before all of it was compacted."""
 
 
 def segment_bytes(bound: int, most: int) -> int:
@@ -67,11 +69,15 @@ class Retention:
     def next(self) -> Task | None:
         """What is to be done now, if anything; the newest segment is never touched."""
         closed = self._log.segments[:-1]
-        for segment in closed:
-            if segment.first not in self._compacted:
-                return Task(segment)
-        if self._log.size <= self._bound:
-            return None
+        loose = next((s for s in closed if s.first not in self._compacted), None)
+        # Of large texts a compaction makes nothing smaller, and a flood of them outruns it.
+        if self._log.size > _OUTRUN * self._bound and (task := self._thinning(closed)):
+            return task
+        if loose is not None:
+            return Task(loose)
+        return self._thinning(closed) if self._log.size > self._bound else None
+
+    def _thinning(self, closed: list[Segment]) -> Task | None:
         for segment, following in zip(closed, self._log.segments[1:], strict=True):
             spared = self._spared.get(segment.first)
             if spared is None or any(e and e not in self._running for e in spared):

@@ -254,7 +254,10 @@ def test_settings_have_defaults_and_nonsense_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert settings.load(tmp_path) == settings.Settings()
-    assert 0 < settings.Settings().mirror_bound(tmp_path) <= 2 << 30
+    assert 64 << 20 <= settings.Settings().mirror_bound(tmp_path) <= 2 << 30
+    # A disk that has filled since takes nothing away of what was copied.
+    assert settings.Settings().mirror_bound(tmp_path, 2 << 30) == 2 << 30
+    assert settings.Settings(mirror_bytes=5).mirror_bound(tmp_path, 2 << 30) == 5
     values = {"journal_bytes": 50e6, "mirror_bytes": "big", "idle_seconds": -1, "colour": 1}
     (tmp_path / "settings.json").write_text(json.dumps(values))
     found = settings.load(tmp_path)

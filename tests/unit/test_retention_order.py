@@ -82,6 +82,18 @@ def test_finished_cells_go_oldest_first_and_no_more_than_needed(tmp_path: Path) 
     assert journal.log.size <= 10 * SEGMENT
 
 
+def test_a_flood_that_outruns_compaction_is_thinned_first(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 10 * SEGMENT)
+    journal.cell(CELLS[0], 9)
+    first = journal.retention.next()
+    assert first is not None and first.spared is None
+    journal.cell(CELLS[1], 9)
+    first = journal.retention.next()
+    assert first is not None and first.reason == FINISHED
+    journal.within_bound()
+    assert journal.log.size <= 10 * SEGMENT
+
+
 def test_the_middle_of_a_running_cell_goes_last_and_its_beginning_never(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 8 * SEGMENT)
     journal.cell(CELLS[0], 2)
