@@ -131,7 +131,7 @@ def parse_ssh(command: str | Sequence[str]) -> SSHTarget:
     options, places = _options(words)
     if not places:
         raise BadInput("There is no host in the ssh command: paste it as the provider shows it.")
-    user, host, port = split_endpoint(places[0].removeprefix("ssh://"))
+    user, host, port = split_endpoint(places[0])
     check_host(host)
     if len(places) > 1:
         raise BadInput(

@@ -22,8 +22,11 @@ _RUNPOD = "ssh.runpod.io"
 
 
 def split_endpoint(text: str) -> tuple[str | None, str, str | None]:
-    """``[user@]host[:port]`` in its parts, not yet checked; IPv6 with a port in brackets."""
-    user, at, place = text.rpartition("@")
+    """``[user@]host[:port]`` in its parts, not yet checked; IPv6 with a port in brackets.
+
+    With ``ssh://`` in front it is the same to OpenSSH, also as a ``ProxyJump``.
+    """
+    user, at, place = text.removeprefix("ssh://").rpartition("@")
     host, port = place, None
     if place.startswith("[") and "]" in place:
         host, _, behind = place[1:].partition("]")

@@ -282,6 +282,11 @@ def test_by_a_jump_host(pod: Sshd, laptop: Path, tmp_path: Path) -> None:
             f"[127.0.0.1]:{bastion.port} {bastion.host_key_line}\n"
         )
         assert login(pod, target)[0] == "hello\n"
+        alias = SSHTarget("rented", pod.user, pod.port, (str(pod.key),))
+        (laptop / ".ssh" / "config").write_text(
+            f"Host rented\n  HostName 127.0.0.1\n  ProxyJump ssh://{jump}\n"
+        )
+        assert login(pod, alias)[0] == "hello\n"
         dead = SSHTarget("127.0.0.1", pod.user, free_port(), (str(pod.key),), jump)
         error = refused(TransportError, lambda: login(pod, dead))
         assert "jump host" in error.message
