@@ -203,8 +203,7 @@ async def _ask_about_key(name: str, pod: dict[str, Any], fingerprint: str) -> st
     why = pod.get("reason") or f"{name} shows a host key that is not known yet: {fingerprint}"
     print(plain(str(why)), file=sys.stderr, flush=True)
     again = f"jupyter remote-gpu connect {name} --accept-host-key {fingerprint}"
-    # None where it was closed.
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise LinkError(f"The host key waits for your word. If it is right: {again}")
     print("Trust it? [yes/no] ", end="", file=sys.stderr, flush=True)
     if (await _typed_line()).strip().lower() not in ("yes", "y"):

@@ -69,6 +69,8 @@ def _call(arguments: Any) -> int:
 
 
 def _prepare_streams() -> None:
+    if sys.stdin is None:  # closed (`<&-`): nobody is there to ask
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - to the end of the process
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the shell (`>&-`): what is printed is not wanted

@@ -85,6 +85,17 @@ def test_ctrl_c_at_the_question_ends_it(place: Place, pod_python: str) -> None:
     assert "interrupted" in terminal.text
 
 
+def test_the_question_is_not_asked_where_input_or_errors_are_closed(
+    place: Place, pod_python: str
+) -> None:
+    cli("add", "new", *place.sshd.words(), "--python", pod_python)
+    for closed in ("<&-", "2>&-"):
+        words = ["sh", "-c", f'"$@" {closed}', "sh", *CLI, "connect", "new"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, cwd="/")
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done
+        assert ("--accept-host-key" in done.stderr) is (closed == "<&-"), done
+
+
 def test_outputs_that_are_closed_or_cannot_show_a_character(place: Place) -> None:
     for words in (["list"], ["status", "--json"]):
         closed = ["sh", "-c", '"$@" >&-', "sh", *CLI, *words]
