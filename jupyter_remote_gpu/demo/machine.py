@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pwd
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -15,9 +17,11 @@ from ..errors import RemoteGPUError
 from ..files import replace
 from .openssh import OWN_LINES, check_config, find_sshd, free_port, make_key, version_lines
 
-__all__ = ["Machine", "pod_python"]
+__all__ = ["Machine", "check_python", "pod_python"]
 
 START_SECONDS = 10.0
+CHECK_SECONDS = 60.0
+"""The first start of a Python on a slow disk takes long."""
 
 # HOME by SetEnv alone leaves the working folder at the account's home, so that a relative scp
 # (and Mutagen) would write there: a session begins in its own home.
@@ -43,23 +47,53 @@ def pod_python(given: str | None) -> str:
     Raises
     ------
     RemoteGPUError
-        If it does not run or has no ipykernel.
+        If there is none.
     """
     # Not resolved: the link in a virtual environment is what makes it one.
     python = os.path.abspath(os.path.expanduser(given)) if given else sys.executable
     if not os.access(python, os.X_OK) or os.path.isdir(python):
         raise RemoteGPUError(f"There is no Python at {python}. Name one with --python PATH.")
+    return python
+
+
+async def check_python(python: str) -> None:
+    """See whether a kernel can run in `python`.
+
+    Raises
+    ------
+    RemoteGPUError
+        If it does not run or has no ipykernel.
+    """
     check = "import importlib.util as u, sys; sys.exit(u.find_spec('ipykernel') is None)"
-    done = subprocess.run(
-        [python, "-c", check], capture_output=True, stdin=subprocess.DEVNULL, timeout=60
-    )
-    if done.returncode:
+    quiet = asyncio.subprocess.DEVNULL
+    try:
+        # In a session of its own, so that a script around a Python can be ended with it.
+        process = await asyncio.create_subprocess_exec(
+            python, "-c", check, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        )
+    except OSError as e:
+        raise _no_python(python, e.strerror) from e
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            status = await process.wait()
+    except TimeoutError as e:
+        raise _no_python(python, f"it did not end within {CHECK_SECONDS:g} s") from e
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if status:
         raise RemoteGPUError(
             f"{python} has no ipykernel, so no kernel can run in it. Install it with "
             f"`{shlex.quote(python)} -m pip install ipykernel`, or name another Python with "
             "--python PATH."
         )
-    return python
+
+
+def _no_python(python: str, why: str | None) -> RemoteGPUError:
+    return RemoteGPUError(
+        f"{python} does not run as a Python does: {why}. Name another one with --python PATH."
+    )
 
 
 class Machine:

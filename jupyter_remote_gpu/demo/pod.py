@@ -16,7 +16,7 @@ from ..client.aio import Control
 from ..client.paths import data_folder
 from ..errors import Conflict, RemoteGPUError
 from ..files import dump, read
-from .machine import Machine, pod_python
+from .machine import Machine, check_python, pod_python
 from .relay import Relay
 from .remote import RemoteControl
 
@@ -57,6 +57,7 @@ class DemoPod:
         return f"{self.machine.user}@127.0.0.1:{port}"
 
     async def __aenter__(self) -> DemoPod:
+        await check_python(self.python)
         self._lock = _lock(self.folder / "lock")
         try:
             await asyncio.to_thread(self.machine.start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -15,7 +16,9 @@ import psutil
 import pytest
 
 from jupyter_remote_gpu.client.threaded import Face
+from jupyter_remote_gpu.demo import machine
 from jupyter_remote_gpu.demo.warden import marked
+from jupyter_remote_gpu.errors import RemoteGPUError
 from tests.support.command import DemoRun, cli, refused, running_demo
 from tests.support.daemon import OwnDaemon, own_daemon, until
 from tests.support.face import KernelFace
@@ -162,6 +165,18 @@ def test_its_python_needs_ipykernel(own: OwnDaemon, tmp_path: Path) -> None:
     bare.write_text("#!/bin/sh\nexit 1\n")
     bare.chmod(0o755)
     assert "pip install ipykernel" in refused("demo", "--python", str(bare), status=1)
+    bare.write_bytes(b"\0no program")
+    said = refused("demo", "--python", str(bare), status=1)
+    assert "Exec format error" in said and "--python" in said
+
+
+def test_a_python_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CHECK_SECONDS", 1.0)
+    hung = tmp_path / "python"
+    hung.write_text("#!/bin/sh\nsleep 600\n")  # both must end: what is left fails a test
+    hung.chmod(0o755)
+    with pytest.raises(RemoteGPUError, match=r"within 1 s.*--python"):
+        asyncio.run(machine.check_python(str(hung)))
 
 
 def test_it_leaves_another_pod_of_its_name_alone(own: OwnDaemon, pod_python: str) -> None:
