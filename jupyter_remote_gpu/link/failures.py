@@ -32,6 +32,8 @@ class Attempt:
         ``user@host:port`` after ``~/.ssh/config``.
     jump : str
         The jump hosts, while they are passed.
+    program : str
+        What ProxyCommand in ``~/.ssh/config`` runs.
     reached : bool
         A connection was made (by TCP, a jump host or a ProxyCommand).
     greeting : bytes
@@ -41,6 +43,7 @@ class Attempt:
     target: SSHTarget
     where: str = ""
     jump: str = ""
+    program: str = ""
     reached: bool = False
     greeting: bytes = b""
     identities: Identities | None = None
@@ -74,6 +77,8 @@ def explain(error: Exception, attempt: Attempt) -> RemoteGPUError:
             return _closed(where)
         return TransportError(f"{where} ended the connection during the login.")
     if isinstance(error, OSError):
+        if attempt.program and error.filename == attempt.program:
+            return _no_program(error, where)
         return _unreachable(error, where)
     return LinkError(f"ssh to {where} cannot be set up: {error}.", code="ssh")
 
@@ -110,6 +115,15 @@ def _silent(where: str, attempt: Attempt) -> TransportError:
     else:
         text = f"{where} stopped answering in the middle of the login."
     return TransportError(text, code="timeout")
+
+
+def _no_program(error: OSError, where: str) -> TransportError:
+    """To be tried again: it may be missing only while it is being updated."""
+    return TransportError(
+        f"The way to {where} is the program {error.filename}, which cannot be run: "
+        f"{_reason(error)}. Install it, or mend the ProxyCommand in ~/.ssh/config.",
+        code="ssh-config",
+    )
 
 
 def _unreachable(error: OSError, where: str) -> TransportError:

@@ -143,6 +143,7 @@ async def connect(
             options = await asyncio.to_thread(_options, target, client, trust)
             check_host(options.host)  # an alias may lead to RunPod's proxy
             attempt.where = f"{options.username}@{options.host}:{options.port}"
+            attempt.program = next(iter(options.proxy_command or ()), "")
             jump = target.jump or options.tunnel
             if isinstance(jump, str) and jump:
                 attempt.jump = jump

@@ -89,6 +89,19 @@ def test_a_refused_connection_and_an_unknown_name() -> None:
     assert error.code == "unknown-host" and "no-such-host.invalid" in error.message
 
 
+@pytest.mark.parametrize(("mode", "said"), [(None, "No such file"), (0o644, "Permission denied")])
+def test_a_proxy_command_that_cannot_be_run(
+    laptop: Path, tmp_path: Path, mode: int | None, said: str
+) -> None:
+    program = tmp_path / "no-tunnel"
+    if mode is not None:
+        program.touch(mode)
+    (laptop / ".ssh" / "config").write_text(f"Host rented\n  ProxyCommand {program} %h\n")
+    error = refused(TransportError, lambda: login(None, SSHTarget("rented", "root")))
+    assert error.code == "ssh-config" and said in error.message
+    assert str(program) in error.message and "~/.ssh/config" in error.message
+
+
 def test_a_half_open_path_is_left_in_time(tmp_path: Path) -> None:
     with Sshd(tmp_path / "pod") as pod, Proxy(pod.port) as proxy:
         target = parse_ssh(pod.words(proxy.port))
