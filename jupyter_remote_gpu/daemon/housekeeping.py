@@ -71,11 +71,11 @@ class Housekeeping:
         work = Rewriting(mirror.log, task)
         try:
             await asyncio.to_thread(work.wait)
-        finally:
-            # The mirror may have been set aside meanwhile, and another have its place.
-            if mirror.closed or not work.over():
-                work.close()
-        if mirror.closed:
+        except asyncio.CancelledError:
+            work.close()  # also one whose child was through: nobody takes what it wrote
+            raise
+        if mirror.closed:  # set aside meanwhile, and another may have its place
+            work.close()
             return True
         failure = work.finish()
         if failure is not None:

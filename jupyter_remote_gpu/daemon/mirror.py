@@ -98,7 +98,8 @@ class Mirror:
             self.retention.failed(task)
         else:
             self.retention.done(task)
-            self.executions.compacted.add(task.segment.first)
+            if self.retention.is_compacted(task.segment):
+                self.executions.compacted.add(task.segment.first)
             self._unsaved = max(1, self._unsaved)
 
     def _segment_closed(self, segment: Segment) -> None:

@@ -79,15 +79,37 @@ def _serve(source: int, sink: int) -> None:
     if not folder.is_dir():
         raise WireError("this pod has no such kernel", code="unknown-service")
     keeper = connect(folder)
-    if keeper is None:
-        from .graveyard import serve
+    if keeper is not None:
+        with keeper:
+            if _greet(source, sink, keeper, raw):
+                _copy(source, sink, keeper)
+                return
+    from .graveyard import serve
 
-        serve(folder, hello, source, sink)
-        return
-    with keeper:
-        keeper.setblocking(True)
-        keeper.sendall(raw)
-        _copy(source, sink, keeper)
+    serve(folder, hello, source, sink)
+
+
+def _greet(source: int, sink: int, keeper: socket.socket, hello: bytes) -> bool:
+    """Say hello; False when the keeper ended without a word, as one does whose kernel has ended.
+
+    Nothing more is taken from the link before: it would be lost with that keeper.
+    """
+    keeper.setblocking(True)
+    try:
+        keeper.sendall(hello)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    poll = select.poll()
+    poll.register(keeper, select.POLLIN)
+    for fd in (source, sink):
+        poll.register(fd, 0)  # the link's end wakes us all the same
+    ready = dict(poll.poll())
+    if keeper.fileno() not in ready:
+        return True  # to find the link's end
+    try:
+        return bool(keeper.recv(1, socket.MSG_PEEK))
+    except ConnectionResetError:
+        return False
 
 
 def connect(folder: os.PathLike[str]) -> socket.socket | None:

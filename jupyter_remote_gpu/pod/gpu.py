@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections import Counter
@@ -9,6 +10,7 @@ from collections import Counter
 __all__ = ["memory_by_group"]
 
 SECONDS = 3.0
+END_SECONDS = 1.0
 _QUERY = (
     "nvidia-smi",
     "--query-compute-apps=pid,used_memory",
@@ -34,8 +36,10 @@ def memory_by_group() -> dict[int, int]:
     try:
         told, _ = asked.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        # Not waited for: of a driver that hangs not even SIGKILL ends it.
         asked.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # Of a driver that hangs not even SIGKILL ends it.
+            asked.communicate(timeout=END_SECONDS)
         return {}
     if asked.returncode:
         return {}

@@ -14,7 +14,7 @@ FINISHED = "the output of finished cells made room: the log has a bound"
 MIDDLE = "the middle of a long output made room: the log has a bound"
 _SEGMENTS_A_BOUND = 16
 _OUTRUN = 1.5
-"""Above so many times its bound a log is thinned before all of it was compacted."""
+"""A log that compaction will not bring below so many times its bound is thinned before it ends."""
 
 
 def segment_bytes(bound: int, most: int) -> int:
@@ -56,6 +56,7 @@ class Retention:
         self._running: dict[str, int] = {}
         # By segment (its first number): whether it was compacted, whose output is left in it.
         self._compacted: set[int] = set()
+        self._shrunk_to = 0.0  # by the newest compaction; before the first one nothing goes
         self._spared: dict[int, tuple[str | None, ...]] = {}
 
     def began(self, execution: str, number: int) -> None:
@@ -71,11 +72,16 @@ class Retention:
         closed = self._log.segments[:-1]
         loose = next((s for s in closed if s.first not in self._compacted), None)
         # Of large texts a compaction makes nothing smaller, and a flood of them outruns it.
-        if self._log.size > _OUTRUN * self._bound and (task := self._thinning(closed)):
+        if self._expected(closed) > _OUTRUN * self._bound and (task := self._thinning(closed)):
             return task
         if loose is not None:
             return Task(loose)
         return self._thinning(closed) if self._log.size > self._bound else None
+
+    def _expected(self, closed: list[Segment]) -> float:
+        """The log's size once all of it is compacted, if the rest shrinks as the newest did."""
+        loose = sum(s.size for s in closed if s.first not in self._compacted)
+        return self._log.size - loose * (1 - self._shrunk_to)
 
     def _thinning(self, closed: list[Segment]) -> Task | None:
         for segment, following in zip(closed, self._log.segments[1:], strict=True):
@@ -83,16 +89,25 @@ class Retention:
             if spared is None or any(e and e not in self._running for e in spared):
                 running = (e for e, n in self._running.items() if n < following.first)
                 return Task(segment, (None, *running), FINISHED)
-        for segment in closed[self._begin_of_running(closed) :]:
+        # A cell's end stays too, also where its newest segment has only just begun.
+        for segment in closed[self._begin_of_running(closed) : -1]:
             if self._spared[segment.first]:
                 return Task(segment, (), MIDDLE)
         return None
 
     def done(self, task: Task) -> None:
         """`task` was carried out, or never can be: it is not asked for again."""
-        self._compacted.add(task.segment.first)
+        old, new = task.segment, self._log.segment_with(task.segment.first)
         if task.spared is not None:
-            self._spared[task.segment.first] = task.spared
+            self._spared[old.first] = task.spared
+        elif new is not None and new is not old and old.size:
+            self._shrunk_to = min(1.0, new.size / old.size)
+        if not any(task.spared or ()):  # else a running cell's frames in it may still be superseded
+            self._compacted.add(old.first)
+
+    def is_compacted(self, segment: Segment) -> bool:
+        """Whether nothing is left in `segment` that a compaction could make smaller."""
+        return segment.first in self._compacted
 
     def failed(self, task: Task) -> None:
         """`task` failed, and may be carried out later (the disk was full).

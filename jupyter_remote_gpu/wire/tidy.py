@@ -62,6 +62,8 @@ def thin_out(data: bytes, reason: str, spared: Collection[str | None] = ()) -> b
 
 
 def _may_go(record: Record) -> bool:
+    if record.type == "input_request":
+        return False  # it may wait for its answer, and is small
     if record.channel != "keeper" or record.type == "gap":
         return True
     return record.type == "superseded" and not closed_comms(record)

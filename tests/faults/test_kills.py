@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 
-import psutil
 import pytest
 
 from tests.faults.mixed import Plain, mixed, of, without_notices
@@ -19,19 +18,10 @@ from tests.support.place import Place
 
 NEXT_LINE_SECONDS = 4.0
 PAUSE = 0.05
-STEADY_SECONDS = 7.0
-"""Two beats of the link without news."""
 
 
 def _bridges(place: Place) -> list[int]:
-    """The pod's commands that carry a journal: `bridge`, or the `start` that goes on as one."""
-    found = []
-    for pid in place.sshd.processes():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            words = psutil.Process(pid).cmdline()
-            if "bridge" in words or "start" in words:
-                found.append(pid)
-    return found
+    return place.sshd.bridges()
 
 
 def _sessions(place: Place) -> list[int]:
@@ -58,25 +48,6 @@ def test_a_killed_carrier_on_the_pod_is_replaced(
     plain.check(of(face.records, cell), 200)
     assert not killed & set(find(place))
     assert face.run("1")["outcome"] == "ok"
-
-
-def test_a_kernel_on_a_link_that_is_steady_gets_another_bridge(place: Place) -> None:
-    """No news of its pod comes between its beginning and the end of its first bridge."""
-    seen: list[tuple[int, float]] = [(0, 0.0)]
-
-    def is_steady() -> bool:
-        revision = place.face.request("snapshot")["revision"]
-        if revision != seen[-1][0]:
-            seen.append((revision, time.monotonic()))
-        return time.monotonic() - seen[-1][1] > STEADY_SECONDS
-
-    until(is_steady, "a link of which there is no news")
-    face = KernelFace(place.face, "pod")
-    assert face.run("1")["outcome"] == "ok"
-    for pid in until(lambda: _bridges(place), "something to kill"):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    assert face.run("2")["outcome"] == "ok"
 
 
 def test_the_cell_of_a_killed_local_kernel_is_found_by_the_next_one(

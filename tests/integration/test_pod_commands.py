@@ -8,8 +8,10 @@ import os
 import resource
 import signal
 import socket
+import threading
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -49,6 +51,31 @@ def test_a_start_sent_again_to_a_kernel_that_has_ended_starts_no_other(
     with contextlib.closing(commands.bridge(spec["kernel"])) as reader:
         reader.record("died")
         assert len(reader.all("started")) == 1
+
+
+def test_a_keeper_that_ends_while_one_comes_leaves_its_journal_to_the_bridge(
+    commands: PodCommands,
+) -> None:
+    """Its socket takes a connection until it is closed, and its loop has ended by then."""
+    spec = {"kernel": uuid.uuid4().hex, "spec": {"argv": ["true"], "python": commands.python}}
+    commands.run("start", spec)
+    with contextlib.closing(commands.bridge(spec["kernel"])) as reader:
+        reader.record("died")
+    info = commands.kernel_info(spec["kernel"])
+    psutil.wait_procs([psutil.Process(info["keeper_pid"])], PATIENCE)
+    path = Path(info["socket"])
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as ending:
+        ending.bind(str(path))
+        ending.listen()
+        ending.settimeout(PATIENCE)
+        end = threading.Thread(target=lambda: ending.accept()[0].close())
+        end.start()
+        with contextlib.closing(commands.bridge(spec["kernel"])) as reader:
+            reader.record("died")
+        end.join(PATIENCE)
+        assert not end.is_alive()
+    path.unlink()
 
 
 def test_no_place_to_write_is_said_so(commands: PodCommands) -> None:

@@ -182,6 +182,16 @@ class Sshd:
                     found[process.pid] = None
         return list(found)
 
+    def bridges(self) -> list[int]:
+        """The commands that carry a journal: `bridge`, or the `start` that goes on as one."""
+        found = []
+        for pid in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                words = psutil.Process(pid).cmdline()
+                if "bridge" in words or "start" in words:
+                    found.append(pid)
+        return found
+
     def sessions(self) -> list[int]:
         """sshd's processes for the connections that stand (not the listener)."""
         assert self._process is not None

@@ -26,20 +26,21 @@ class Journal:
         self._put(cell, *keeper_record("request", {}, execution=cell))
         self.retention.began(cell, self.log.last)
 
-    def say(self, cell: str, segments: int) -> None:
+    def say(self, cell: str, segments: int, kind: str = "display_data") -> None:
+        content = b"x" * 500 if kind == "display_data" else b'{"name": "stdout", "text": "line"}'
         closed = len(self.log.segments) + segments
         while len(self.log.segments) < closed:
-            head = {"channel": "iopub", "type": "display_data", "class": "durable"}
-            self._put(cell, {**head, "execution": cell}, [b"{}", b"{}", b"{}", b"x" * 500])
+            head = {"channel": "iopub", "type": kind, "class": "durable"}
+            self._put(cell, {**head, "execution": cell}, [b"{}", b"{}", b"{}", content])
 
     def _put(self, cell: str, head: dict[str, object], parts: list[bytes]) -> None:
         number = self.log.last + 1
         self.owners[self.log.segments[-1].first] = cell
         self.log.append(encode_record(number, number, head, parts), number, number)
 
-    def cell(self, cell: str, segments: int) -> None:
+    def cell(self, cell: str, segments: int, kind: str = "display_data") -> None:
         self.begin(cell)
-        self.say(cell, segments)
+        self.say(cell, segments, kind)
         self.retention.ended(cell)
 
     def carry_out(self, task: Task) -> None:
@@ -82,16 +83,50 @@ def test_finished_cells_go_oldest_first_and_no_more_than_needed(tmp_path: Path) 
     assert journal.log.size <= 10 * SEGMENT
 
 
-def test_a_flood_that_outruns_compaction_is_thinned_first(tmp_path: Path) -> None:
+def first_task(journal: Journal, after: int) -> Task:
+    """What is to be done next, once `after` compactions have shown what they bring."""
+    for _ in range(after):
+        task = journal.retention.next()
+        assert task is not None and task.spared is None
+        journal.carry_out(task)
+    task = journal.retention.next()
+    assert task is not None
+    return task
+
+
+def test_a_flood_that_compaction_does_not_make_smaller_is_thinned_first(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 10 * SEGMENT)
     journal.cell(CELLS[0], 9)
-    first = journal.retention.next()
-    assert first is not None and first.spared is None
+    assert first_task(journal, after=1).spared is None, "it is not over its bound"
     journal.cell(CELLS[1], 9)
-    first = journal.retention.next()
-    assert first is not None and first.reason == FINISHED
+    assert first_task(journal, after=0).reason == FINISHED
     journal.within_bound()
     assert journal.log.size <= 10 * SEGMENT
+
+
+def test_a_flood_that_compaction_makes_small_keeps_its_cells(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 10 * SEGMENT)
+    journal.cell(CELLS[0], 30, kind="stream")
+    assert journal.log.size > 25 * SEGMENT
+    assert first_task(journal, after=0).spared is None, "what it brings is not known yet"
+    assert first_task(journal, after=1).spared is None
+    assert journal.within_bound() == []
+    assert journal.log.size <= 10 * SEGMENT
+
+
+def test_what_a_running_cell_says_in_a_thinned_segment_is_compacted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 5 * SEGMENT)
+    journal.cell(CELLS[0], 9)
+    task = first_task(journal, after=1)
+    assert task.reason == FINISHED, "large results: it goes on thinning"
+    journal.begin(CELLS[1])
+    journal.say(CELLS[1], 1, kind="stream")
+    last = journal.log.segments[-2]
+    spared = Task(last, (None, CELLS[1]), FINISHED)
+    journal.carry_out(spared)
+    assert not journal.retention.is_compacted(last)
+    journal.within_bound()
+    assert journal.retention.is_compacted(last)
 
 
 def test_the_middle_of_a_running_cell_goes_last_and_its_beginning_never(tmp_path: Path) -> None:
