@@ -23,6 +23,7 @@ from .connection import FaceConnection
 from .control import ControlSession
 from .server import FaceServer
 from .snapshot import Snapshots
+from .threads import Threads
 
 if TYPE_CHECKING:
     from .ops import Operations
@@ -209,11 +210,21 @@ def main(ready: int | None) -> int:
     if ready is not None:
         os.write(ready, b"ready\n")
         os.close(ready)
+    threads, status = Threads(), 1
     try:
-        asyncio.run(Daemon(folder).run(listener))
+        asyncio.run(_live(folder, listener, threads))
+        status = 0
+    except RemoteGPUError as e:
+        log.error("%s", e)
     finally:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         log.info("ended")
         os.close(held)
-    return 0
+    threads.leave(status)
+    return status
+
+
+async def _live(folder: Path, listener: socket.socket, threads: Threads) -> None:
+    asyncio.get_running_loop().set_default_executor(threads)
+    await Daemon(folder).run(listener)

@@ -151,3 +151,13 @@ def test_a_range_that_does_not_fit_is_told_and_takes_no_memory(last: int) -> Non
         trim(Record(1, last, gap.head, gap.parts), 1)
     hole = Record(1, 1 << 60, *keeper_record("superseded", {}, execution=A))
     assert [r.type for r in thinned([hole])] == ["superseded"]
+
+
+def test_a_question_stays_where_the_rest_goes() -> None:
+    def record(number: int, channel: str, kind: str) -> Record:
+        head = {"channel": channel, "type": kind, "class": "durable", "execution": A}
+        return Record(number, number, head, [b"{}", b"{}", b"{}", b"{}"])
+
+    shown = [record(n, "iopub", "display_data") for n in (1, 2)]
+    rest = thinned([*shown, record(3, "stdin", "input_request")])
+    assert [(r.type, r.first, r.last) for r in rest] == [("gap", 1, 2), ("input_request", 3, 3)]

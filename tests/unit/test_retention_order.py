@@ -146,6 +146,19 @@ def test_the_middle_of_a_running_cell_goes_last_and_its_beginning_never(tmp_path
     assert journal.log.size <= 8 * SEGMENT
 
 
+def test_of_a_running_cell_the_beginning_and_the_end_stay_whatever_the_bound(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path, SEGMENT)
+    journal.begin(CELLS[0])
+    journal.say(CELLS[0], 9)
+    assert journal.log.segments[-1].size == 0, "what it said last is in a closed segment"
+    sizes = [s.size for s in journal.log.segments]
+    journal.within_bound()
+    rest = [s.size for s in journal.log.segments]
+    assert [n for n, size in enumerate(rest) if size == sizes[n]] == [0, 8, 9]
+
+
 def test_a_running_cell_stays_whole_while_finished_ones_can_go(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 12 * SEGMENT)
     journal.cell(CELLS[0], 5)
