@@ -145,7 +145,9 @@ for (const { name, source, read, end, kept, again } of LIBRARIES) {
       await rises();
       await rises();
       // They move: they have no sign that the link is broken.
-      await expect(page.locator('.jupyter-widgets-disconnected')).toHaveCount(0);
+      await expect(page.locator('.jupyter-widgets-disconnected')).toHaveCount(
+        0
+      );
     }
     await expect.poll(() => read(page), PATIENCE).toEqual(end);
     const text = JSON.stringify(await savedWhen(page, file, 'complete'));
