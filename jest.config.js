@@ -19,6 +19,8 @@ const esModules = [
 module.exports = {
   ...jestJupyterLab(__dirname),
   reporters: ['default'],
+  // JupyterLab's test helpers print thousands of lines.
+  silent: true,
   // Not .venv, lib and labextension, which have copies of the same names.
   roots: ['<rootDir>/src'],
   testPathIgnorePatterns: ['/node_modules/'],

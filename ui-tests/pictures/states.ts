@@ -81,7 +81,7 @@ export const STATES: Record<string, object[]> = {
     pod({
       state: 'reconnecting',
       since: now - 41,
-      next_try: now + 500,
+      next_try: now + 20,
       reason:
         '203.0.113.7:40022 does not answer. Is the pod on, and is this its address?',
       kernels: [kernel(running)]
