@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -177,7 +178,7 @@ class KernelState:
         self._set_fault(error)
         if error.code == GONE:
             self.alive = False
-            self.mirror.note(gone=str(error))
+            self.mirror.note(gone=str(error), gone_at=time.time())
         self.handover.give_up(error, sent=error.code == GONE)
         self.audience.tell_link()
         self._on_change(NOW)
@@ -190,7 +191,7 @@ class KernelState:
     def clear_fault(self, gone: bool = False) -> None:
         """What failed may be tried again; with `gone` also a kernel that was not there."""
         if self.fault is not None and (gone or self.fault.code != GONE):
-            self.mirror.note(gone=None)
+            self.mirror.note(gone=None, gone_at=None)
             self.audience.fault = None
             self.alive = False if self.mirror.executions.died is not None else None
         if self.fault is None:

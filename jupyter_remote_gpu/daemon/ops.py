@@ -18,7 +18,7 @@ from .listing import list_kernels
 from .opening import Opener
 from .pods import Pods
 from .restarting import restart
-from .shown import execution_place, executions_of
+from .shown import execution_info, execution_place, executions_of
 from .snapshot import Snapshots
 
 STOP_SECONDS = 20.0
@@ -172,7 +172,7 @@ class Operations:
     async def _execution_find(self, args: Args) -> Args:
         kernel, name = self._execution(args)
         mirror = kernel.state.mirror
-        told = mirror.executions.info(name).to_json()
+        told = execution_info(kernel.state, name).to_json()
         return {**execution_place(kernel.state), "newest": mirror.last, "execution": told}
 
     async def _execution_list(self, args: Args) -> Args:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..models import KernelInfo, PodInfo
+from ..models import ExecutionInfo, KernelInfo, Outcome, PodInfo
 from .bounded import TEXT_CHARS, number, plain, text
 from .entry import PodEntry
 from .kernel_state import KernelState
@@ -15,6 +16,7 @@ from .snapshot import CELLS, KERNELS, newest
 
 __all__ = [
     "PATH_CHARS",
+    "execution_info",
     "execution_place",
     "executions_of",
     "how_it_ended",
@@ -50,7 +52,8 @@ def pod_info(entry: PodEntry, states: Sequence[KernelState]) -> PodInfo:
         kernels=[kernel_info(state) for state in known.values()],
     )
     for kernel in newest(info.kernels, KERNELS):
-        kernel.executions = known[kernel.id].mirror.executions.recent(CELLS)
+        state = known[kernel.id]
+        kernel.executions = [_as_it_is(state, e) for e in state.mirror.executions.recent(CELLS)]
     return info
 
 
@@ -76,6 +79,18 @@ def kernel_info(state: KernelState) -> KernelInfo:
     )
 
 
+def execution_info(state: KernelState, name: str) -> ExecutionInfo:
+    """The execution of that id, as far as this laptop can know."""
+    return _as_it_is(state, state.mirror.executions.info(name))
+
+
+def _as_it_is(state: KernelState, info: ExecutionInfo) -> ExecutionInfo:
+    """Of a kernel that the pod does not know any more nothing runs, though no log says so."""
+    if info.outcome is not None or how_it_ended(state) != "gone":
+        return info
+    return replace(info, outcome=str(Outcome.DIED), ended=number(state.mirror.info.get("gone_at")))
+
+
 def execution_place(state: KernelState) -> dict[str, Any]:
     """Where an execution runs or ran; ``kernel_ended`` as in `KernelInfo.ended`."""
     return {
@@ -92,7 +107,11 @@ def executions_of(states: Iterable[KernelState], notebook: str) -> list[dict[str
     What a silent request ran is none of its cells'.
     """
     rows = [
-        {**info.to_json(), **execution_place(state), "code": info.code[:LISTED_CODE_CHARS]}
+        {
+            **_as_it_is(state, info).to_json(),
+            **execution_place(state),
+            "code": info.code[:LISTED_CODE_CHARS],
+        }
         for state in states
         if state.mirror.identity
         for info in state.mirror.executions.of(notebook)

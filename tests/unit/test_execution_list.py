@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from jupyter_remote_gpu.daemon.executions import Executions
-from jupyter_remote_gpu.daemon.shown import LISTED_CODE_CHARS, executions_of
+from jupyter_remote_gpu.daemon.sentences import GONE
+from jupyter_remote_gpu.daemon.shown import LISTED_CODE_CHARS, execution_info, executions_of
+from jupyter_remote_gpu.errors import NotFound
 from jupyter_remote_gpu.models import ExecutionInfo
 from jupyter_remote_gpu.wire.frames import encode_control
 
@@ -18,7 +21,7 @@ def kernel(*cells: ExecutionInfo) -> Any:
     """As much of a `KernelState` as is looked at."""
     executions = Executions()
     executions.all = {info.id: info for info in cells}
-    mirror = SimpleNamespace(identity="b" * 32, pod="pod", executions=executions)
+    mirror = SimpleNamespace(identity="b" * 32, pod="pod", executions=executions, info={})
     return SimpleNamespace(id=uuid.uuid4().hex, mirror=mirror, fault=None)
 
 
@@ -46,3 +49,19 @@ def test_of_too_many_the_newest_fit_into_one_frame() -> None:
     assert [row["id"] for row in rows] == [c.id for c in cells[-len(rows) :]]
     assert rows[0]["code"] == "é" * LISTED_CODE_CHARS
     encode_control({"id": 1, "ok": {"executions": rows}})  # it raises where there is no room
+
+
+def test_nothing_runs_on_a_kernel_that_the_pod_does_not_know_any_more() -> None:
+    """Its container was made anew in mid-cell: no journal tells how the cell ended."""
+    running, done = cell(1.0), replace(cell(2.0), outcome="ok", ended=3.0)
+    state = kernel(running, done)
+    assert [row["state"] for row in executions_of([state], NOTEBOOK)] == ["queued", "ended"]
+    state.fault = NotFound("no", code=GONE)
+    state.mirror.info["gone_at"] = 7.0
+    rows = executions_of([state], NOTEBOOK)
+    assert [(r["state"], r["outcome"], r["ended"]) for r in rows] == [
+        ("ended", "died", 7.0),
+        ("ended", "ok", 3.0),
+    ]
+    assert execution_info(state, running.id).state == "ended"
+    assert running.outcome is None, "it may come back: a disk that was not mounted"
