@@ -45,6 +45,7 @@ class Operations:
             "pod.disconnect": self._pod_disconnect,
             "pod.retry": self._pod_retry,
             "pod.log": self._pod_log,
+            "pod.keys": self._pod_keys,
             "kernel.open": self._kernel_open,
             "kernel.list": self._kernel_list,
             "kernel.bind": self._kernel_bind,
@@ -111,6 +112,9 @@ class Operations:
     async def _pod_log(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
         return {"lines": [str(line)[:2000] for line in list(entry.link.log_lines)[-400:]]}
+
+    async def _pod_keys(self, args: Args) -> Args:
+        return {"keys": self._pods.entry(args.get("name")).link.refused_keys}
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` to its end, also when the face gives up: half of it would be a mess."""

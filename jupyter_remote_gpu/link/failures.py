@@ -16,6 +16,7 @@ from .identities import Identities
 
 __all__ = ["Attempt", "explain", "explain_jump"]
 
+MAX_KEYS = 20
 _NEW_AGENT = (
     "If your key is in an agent: run `jupyter remote-gpu daemon stop` in a terminal in which "
     "`ssh-add -l` shows it, and connect again from there."
@@ -239,6 +240,9 @@ def _refused(where: str, attempt: Attempt) -> LinkError:
         "half (.pub) of one to ~/.ssh/authorized_keys there, or to the SSH keys at your provider "
         "and start the pod anew; and check the user's name.",
         code="key-refused",
+        details={
+            "keys": [{"name": n, "public": line} for n, line in keys.public.items()][:MAX_KEYS]
+        },
     )
 
 

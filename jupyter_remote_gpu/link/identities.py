@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import logging
 import os
@@ -31,6 +32,8 @@ class Identities:
         In the order in which they are shown; OpenSSH's server takes six.
     shown : list of str
         What they are called, for people.
+    public : dict of str to str
+        Their public halves by these names, as ``authorized_keys`` has them.
     locked : list of str
         Keys with a passphrase that no agent holds.
     missing, bad : list of str
@@ -43,6 +46,7 @@ class Identities:
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    public: dict[str, str] = field(default_factory=dict)
     locked: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
@@ -62,6 +66,8 @@ class Identities:
             self.pairs.append(pair)
             if name not in self.shown:
                 self.shown.append(name)
+                if b"-cert-" not in pair.key_algorithm:  # a certificate is no line of that file
+                    self.public[name] = _line(pair)
 
 
 async def gather(
@@ -125,6 +131,12 @@ async def _held(found: Identities, agent_path: str | None) -> dict[bytes, asyncs
         found.silent = agent_path
         return {}
     return {pair.public_data: pair for pair in pairs}
+
+
+def _line(pair: asyncssh.SSHKeyPair) -> str:
+    comment = (pair.get_comment_bytes() or b"").decode("utf-8", "replace").split()
+    blob = base64.b64encode(pair.key_public_data).decode("ascii")
+    return " ".join([pair.key_algorithm.decode("ascii"), blob, *comment])
 
 
 def _agent_name(pair: asyncssh.SSHKeyPair) -> str:

@@ -105,6 +105,12 @@ class Standing:
         """What happened, newest last; no secrets."""
         return self._log.lines
 
+    @property
+    def refused_keys(self) -> list[dict[str, str]]:
+        """``name`` and ``public`` of the keys that the pod has just refused."""
+        failed = self.status.state is PodState.FAILED and self.status.code == "key-refused"
+        return self._error.details["keys"] if failed and self._error is not None else []
+
     async def wait_connected(self, timeout: float) -> None:
         """Wait while the pod is on its way.
 

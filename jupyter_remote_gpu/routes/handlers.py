@@ -102,6 +102,15 @@ class LogHandler(RemoteGPUHandler):
         self.answer(await self.manager.log(pod))
 
 
+class RefusedKeysHandler(RemoteGPUHandler):
+    """The public halves of the keys that a pod refused."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, pod: str) -> None:
+        self.answer(await self.manager.refused_keys(pod))
+
+
 class HostsHandler(RemoteGPUHandler):
     """The hosts of ``~/.ssh/config``."""
 
@@ -215,6 +224,7 @@ HANDLERS: tuple[tuple[str, type[RemoteGPUHandler]], ...] = (
     ("/pods/{pod}", PodHandler),
     ("/pods/{pod}/connection", ConnectionHandler),
     ("/pods/{pod}/log", LogHandler),
+    ("/pods/{pod}/refused-keys", RefusedKeysHandler),
     ("/pods/{pod}/kernels/{kernel}", KernelHandler),
     ("/pods/{pod}/kernels/{kernel}/restart", RestartHandler),
     ("/hosts", HostsHandler),

@@ -92,6 +92,9 @@ class Manager:
     async def log(self, name: str) -> Json:
         return await self.face.request("pod.log", name=name)
 
+    async def refused_keys(self, name: str) -> Json:
+        return await self.face.request("pod.keys", name=name)
+
     async def hosts(self) -> list[str]:
         return await asyncio.to_thread(ssh_hosts)
 

@@ -110,6 +110,9 @@ def test_a_key_that_the_pod_does_not_know(pod: Sshd, tmp_path: Path) -> None:
     error = refused(LinkError, lambda: login(pod, target))
     assert error.code == "key-refused"
     assert str(wrong) in error.message and "authorized_keys" in error.message
+    public = wrong.with_name("wrong.pub").read_text().split()
+    (told,) = error.details["keys"]
+    assert (told["name"], told["public"].split()[:2]) == (str(wrong), public[:2])
 
 
 def test_no_key_at_all(pod: Sshd) -> None:

@@ -132,6 +132,7 @@ def test_every_operation_answers_as_promised(
         "/pods",
         "/pods/pod",
         "/pods/pod/log",
+        "/pods/pod/refused-keys",
         "/hosts",
         "/kernels",
     ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,7 @@ def test_a_snapshot_that_is_known_is_not_sent_again(server: InsideServer) -> Non
         ("GET", "/pods/none", None, 404, "not-found", "no pod"),
         ("GET", "/pods/%2E%2E", None, 404, "not-found", "no pod"),
         ("GET", "/pods/none/log", None, 404, "not-found", "no pod"),
+        ("GET", "/pods/none/refused-keys", None, 404, "not-found", "no pod"),
         ("DELETE", "/pods/none", None, 404, "not-found", "no pod"),
         ("PUT", "/pods/none/connection", {}, 404, "not-found", "no pod"),
         ("DELETE", "/pods/none/connection", None, 404, "not-found", "no pod"),
@@ -120,6 +123,24 @@ def test_a_pod_that_is_not_there_fails_with_a_reason(server: InsideServer, place
     server.ask("PUT", "/pods/pod/connection", status=202)
     server.until_event(pod="connected")
     server.ask("DELETE", "/pods/pod/connection")
+
+
+def test_the_public_halves_of_refused_keys_are_told(
+    server: InsideServer, place: Place, tmp_path: Path
+) -> None:
+    assert server.ask("GET", "/pods/pod/refused-keys") == {"keys": []}
+    wrong = tmp_path / "wrong"
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a b", "-f", str(wrong)]
+    subprocess.run(made, check=True, timeout=20)
+    words = [w if w != str(place.sshd.key) else str(wrong) for w in place.sshd.words()]
+    server.ask("POST", "/pods", {"ssh": shlex.join(words), "name": "shut"}, 201)
+    place.face.request("pod.pin", name="shut", key=place.sshd.host_key_line)
+    server.ask("PUT", "/pods/shut/connection", status=202)
+    server.until_event(shut="failed")
+    public = wrong.with_name("wrong.pub").read_text().strip()
+    told = server.ask("GET", "/pods/shut/refused-keys")
+    assert {"name": str(wrong), "public": public} in told["keys"]
+    server.ask("DELETE", "/pods/shut")
 
 
 def test_events_rise(server: InsideServer) -> None:
