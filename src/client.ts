@@ -9,7 +9,7 @@ import {
   parseStrings
 } from './parse';
 import type { IAnswer, IRequest } from './request';
-import { RequestError, address, request } from './request';
+import { AddedError, RequestError, address, request } from './request';
 import type { IExecution, IKernelList, IOutputs, IPod } from './types';
 
 /** What can be asked for; each rejects with a `RequestError`. */
@@ -22,7 +22,11 @@ export abstract class Client {
   async addPod(ssh: string): Promise<IPod> {
     const { data } = await this.ask('pods', { method: 'POST', body: { ssh } });
     const pod = named(data);
-    await this.connect(pod.name);
+    try {
+      await this.connect(pod.name);
+    } catch (error) {
+      throw error instanceof RequestError ? new AddedError(error) : error;
+    }
     return pod;
   }
 

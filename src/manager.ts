@@ -7,19 +7,26 @@ import { Signal } from '@lumino/signaling';
 
 import { activeOf, endedSince } from './executions';
 import { Client } from './client';
+import { Keeping } from './keeping';
 import { parseAbout, parseSnapshot } from './parse';
 import type { IAnswer } from './request';
 import { RequestError } from './request';
 import { Retry } from './retry';
 import type { IRemoteGPU, Link } from './tokens';
+import { Turns } from './turns';
 import type { IAbout, IPlacedExecution, IPod, ISnapshot } from './types';
 import { sameVersion } from './versions';
 
 export const EVENT =
   'https://events.jupyter.org/jupyter_remote_gpu/snapshot/v1';
 
-/** So often the daemon is asked for while somebody looks closely: it may end when nobody does. */
-const KEEP_MS = 45_000;
+/**
+ * A server that says nothing for so long is gone. It waits 30 s for its daemon itself, and tells
+ * then whose fault it is.
+ */
+const LIMIT_MS = 35_000;
+/** One that is gone is not waited for longer than this when somebody wants it tried now. */
+const PATIENCE_MS = 1500;
 /** Hints within so many milliseconds are one. */
 const HINT_MS = 400;
 
@@ -28,14 +35,11 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
   constructor(options: RemoteGPUManager.IOptions) {
     super(options.serverSettings);
     this._stream = options.events;
-    this.pageVersion = options.pageVersion ?? '';
     this._stream?.connect(this._onEvent, this);
     this._failures = options.failures ?? null;
     this._failures?.connect(this._onFailure, this);
   }
 
-  /** The version of the front end, once it is known. */
-  pageVersion: string;
   snapshot: ISnapshot | null = null;
   active: readonly IPlacedExecution[] = [];
   loadMagics = '';
@@ -63,6 +67,16 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     return this._retry.next;
   }
 
+  /** The version of the front end; empty: it is not known. */
+  get pageVersion(): string {
+    return this._pageVersion;
+  }
+
+  set pageVersion(value: string) {
+    this._pageVersion = value;
+    this._changed.emit();
+  }
+
   get mismatch(): { page: string; server: string } | null {
     const page = this.pageVersion;
     const server = this._serverVersion;
@@ -83,33 +97,23 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     if (closely) {
       this._retry.pause();
       void this.refresh();
-      this._keep();
     } else if (this._watchers.size === 1) {
-      void this._glance();
+      void this._look();
     }
+    this._keeping.start();
     return new DisposableDelegate(() => {
       this._watchers.delete(watcher);
       if (this._watchers.size === 0) {
         this._retry.pause();
-      }
-      if (!this._closely) {
-        clearInterval(this._keeping);
-        this._keeping = undefined;
+        this._keeping.stop();
       }
     });
   }
 
   /** Fetch the snapshot. One request at a time; who asks meanwhile gets the one that follows. */
-  override async refresh(): Promise<void> {
-    if (this._fetching) {
-      this._again ??= this._fetching.then(() => {
-        this._again = null;
-        return this.refresh();
-      });
-      return this._again;
-    }
-    this._fetching = this._fetch().finally(() => (this._fetching = null));
-    return this._fetching;
+  override refresh(): Promise<void> {
+    const patience = this.link === 'server-gone' ? PATIENCE_MS : undefined;
+    return this._turns.take(this._fetch, patience);
   }
 
   dispose(): void {
@@ -121,7 +125,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     this._failures?.disconnect(this._onFailure, this);
     this._retry.pause();
     clearTimeout(this._hint);
-    clearInterval(this._keeping);
+    this._keeping.stop();
     this._watchers.clear();
     Signal.clearData(this);
   }
@@ -130,47 +134,59 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     return [...this._watchers].some(watcher => watcher.closely);
   }
 
+  private get _isSeen(): boolean {
+    return this._closely && document.visibilityState === 'visible';
+  }
+
+  private _look(): Promise<void> {
+    return this._closely || this._isOn
+      ? this.refresh()
+      : this._turns.take(this._glance);
+  }
+
   /** See whether there is anything to show, without a daemon being started for it. */
-  private async _glance(): Promise<void> {
+  private readonly _glance = async (signal: AbortSignal): Promise<void> => {
     try {
-      const about = await this._about();
+      const about = await this._about(signal);
       if (about.error?.code === 'version') {
-        this._failed(new RequestError('version', about.error.message));
-      } else if (about.daemon) {
-        await this.refresh();
+        throw new RequestError('version', about.error.message);
+      }
+      if (about.daemon) {
+        await this._fetch(signal);
       } else {
         this._retry.done();
         this._linked('ok', '');
         this._changed.emit();
       }
     } catch (error) {
-      this._failed(error);
+      this._failed(error, signal);
     }
-  }
+  };
 
-  private async _about(): Promise<IAbout> {
-    const about = parseAbout((await this.ask('about')).data);
+  private async _about(signal: AbortSignal): Promise<IAbout> {
+    const answer = await this.ask('about', { limit: LIMIT_MS, signal });
+    const about = parseAbout(answer.data);
     this._serverVersion = about.version;
     this.loadMagics = about.loadMagics;
     return about;
   }
 
-  private async _fetch(): Promise<void> {
+  private readonly _fetch = async (signal: AbortSignal): Promise<void> => {
     try {
       if (this.link !== 'ok') {
         // After a server has come back it may be another version.
-        await this._about();
+        await this._about(signal);
       }
       const before = Date.now();
-      const answer = await this.ask('snapshot', { etag: this._etag });
-      if (this._isDisposed) {
-        return;
+      const asked = { etag: this._etag, limit: LIMIT_MS, signal };
+      const answer = await this.ask('snapshot', asked);
+      if (!signal.aborted && !this._isDisposed) {
+        this._took(answer, before);
       }
-      this._took(answer, before);
     } catch (error) {
-      this._failed(error);
+      this._failed(error, signal);
     }
-  }
+  };
 
   private _took(answer: IAnswer, before: number): void {
     const linked = this.link === 'ok';
@@ -200,16 +216,20 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     this._ahead = Math.abs(apart) > 2000 ? apart : 0;
   }
 
-  private _failed(error: unknown): void {
-    if (this._isDisposed) {
+  private _failed(error: unknown, { aborted }: AbortSignal): void {
+    if (this._isDisposed || aborted) {
       return;
     }
-    const fault = error instanceof RequestError ? error.fault : 'refused';
+    const told = error instanceof RequestError ? error : null;
+    const fault = told?.fault ?? 'refused';
     this._linked(
       fault === 'refused' ? 'trouble' : fault,
-      error instanceof Error ? error.message : String(error)
+      told?.code === 'answer' ? '' : (told?.message ?? String(error))
     );
-    if (this._watchers.size > 0) {
+    if (fault === 'logged-out') {
+      // No time mends it. Who logs in elsewhere comes back to this page, which asks then.
+      this._retry.pause();
+    } else if (this._watchers.size > 0) {
       this._retry.again();
     }
     this._changed.emit();
@@ -224,12 +244,11 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     this.linkReason = reason;
   }
 
-  private _keep(): void {
-    this._keeping ??= setInterval(() => {
-      if (this.link === 'ok' && document.visibilityState === 'visible') {
-        void this.refresh();
-      }
-    }, KEEP_MS);
+  /** Whether anything may change without somebody's doing: also a hidden tab has to tell it. */
+  private get _isOn(): boolean {
+    return this.pods.some(
+      ({ state }) => state !== 'disconnected' && state !== 'failed'
+    );
   }
 
   private _onEvent(_: unknown, emission: Event.Emission): void {
@@ -252,19 +271,20 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
   private readonly _stream: Event.Stream | null;
   private readonly _failures: ISignal<unknown, unknown> | null;
   private readonly _watchers = new Set<{ closely: boolean }>();
-  private readonly _retry = new Retry(() => {
-    void (this._closely || this.snapshot ? this.refresh() : this._glance());
-  });
+  private readonly _retry = new Retry(() => void this._look());
+  private readonly _turns = new Turns();
+  private readonly _keeping = new Keeping(
+    () => this.link === 'ok' && (this._isOn || this._isSeen),
+    () => void this._look()
+  );
   private readonly _ready = new PromiseDelegate<void>();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _ended = new Signal<this, IPlacedExecution>(this);
-  private _fetching: Promise<void> | null = null;
-  private _again: Promise<void> | null = null;
+  private _pageVersion = '';
   private _etag: string | null = null;
   private _serverVersion = '';
   private _ahead = 0;
   private _hint: ReturnType<typeof setTimeout> | undefined;
-  private _keeping: ReturnType<typeof setInterval> | undefined;
   private _isDisposed = false;
 }
 
@@ -275,6 +295,5 @@ export namespace RemoteGPUManager {
     readonly events: Event.Stream | null;
     /** Emitted when a request of JupyterLab's own failed. */
     readonly failures?: ISignal<unknown, unknown>;
-    readonly pageVersion?: string;
   }
 }

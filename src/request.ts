@@ -10,6 +10,8 @@ export type Fault =
   | 'server-gone'
   /** It answers, and does not know our addresses. */
   | 'no-extension'
+  /** It does not know who asks, or shows a page to log in with. */
+  | 'logged-out'
   /** Two of our parts have versions that do not go together. */
   | 'version'
   /** The server, the daemon or a pod says no, and why. */
@@ -28,6 +30,13 @@ export class RequestError extends Error {
   }
 }
 
+/** The pod was added, and only connecting it failed: who adds it again has it twice. */
+export class AddedError extends RequestError {
+  constructor({ fault, message, code, status }: RequestError) {
+    super(fault, message, code, status);
+  }
+}
+
 export interface IAnswer {
   readonly status: number;
   readonly etag: string | null;
@@ -43,6 +52,10 @@ export interface IRequest {
   readonly body?: Record<string, unknown>;
   /** What is known already: the answer may be 304. */
   readonly etag?: string | null;
+  /** After so many milliseconds without an answer there is no server. */
+  readonly limit?: number;
+  /** Whoever asked gives it up. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -53,7 +66,7 @@ export interface IRequest {
 export async function request(
   settings: ServerConnection.ISettings,
   path: string,
-  { method = 'GET', body, etag }: IRequest = {}
+  { method = 'GET', body, etag, limit, signal }: IRequest = {}
 ): Promise<IAnswer> {
   const url = URLExt.join(settings.baseUrl, BASE, path);
   const init: RequestInit = { method, cache: 'no-store' };
@@ -63,6 +76,15 @@ export async function request(
   if (etag) {
     init.headers = { 'If-None-Match': etag };
   }
+  // Given up in fact: a browser has few connections to one server, and one that hangs is one of them.
+  const giving = new AbortController();
+  const giveUp = () => giving.abort();
+  signal?.addEventListener('abort', giveUp);
+  if (signal?.aborted) {
+    giveUp();
+  }
+  const timer = limit === undefined ? undefined : setTimeout(giveUp, limit);
+  init.signal = giving.signal;
   let response: Response;
   let text: string;
   try {
@@ -71,12 +93,16 @@ export async function request(
   } catch (error) {
     // What fetch() throws, the server's end in the middle of an answer too, is the network.
     throw new RequestError('server-gone', String(error));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
   }
   const data = parsed(text);
   if (response.ok || response.status === 304) {
     if (text && data === undefined) {
+      // Who is sent on to a page to log in with is answered 200, and HTML.
       throw new RequestError(
-        'refused',
+        text.trimStart().startsWith('<') ? 'logged-out' : 'refused',
         `${path}: the answer is not JSON`,
         'answer',
         response.status
@@ -105,6 +131,13 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Whether nothing but the login is wrong: one who is known and may not is told so in words. */
+function isLogin(status: number, message: string): boolean {
+  return (
+    status === 401 || (status === 403 && /^(403 ?)?(Forbidden)?$/.test(message))
+  );
+}
+
 function refusal(response: Response, data: unknown): RequestError {
   const { status, statusText } = response;
   const told = (data ?? {}) as { code?: unknown; message?: unknown };
@@ -113,6 +146,9 @@ function refusal(response: Response, data: unknown): RequestError {
     typeof told.message === 'string' && told.message
       ? told.message
       : `${status} ${statusText}`.trim();
+  if (isLogin(status, message)) {
+    return new RequestError('logged-out', message, code, status);
+  }
   if (code) {
     const fault = code === 'version' ? 'version' : 'refused';
     return new RequestError(fault, message, code, status);

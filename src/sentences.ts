@@ -151,6 +151,19 @@ export function foremost(pods: readonly IPod[]): IPod | null {
   return [...pods].sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
+export function loggedOut(trans: TranslationBundle): string {
+  return trans.__(
+    'You are not logged in to the Jupyter server any more: reload the page.'
+  );
+}
+
+/** Of an answer that is none of what a server of ours says. */
+export function oddAnswer(trans: TranslationBundle): string {
+  return trans.__(
+    'The Jupyter server has answered with something that is not understood here.'
+  );
+}
+
 /** What went wrong, for the user. */
 export function errorSentence(
   error: unknown,
@@ -163,6 +176,12 @@ export function errorSentence(
     return trans.__(
       'The Jupyter server does not have its part of jupyter-remote-gpu.'
     );
+  }
+  if (error instanceof RequestError && error.fault === 'logged-out') {
+    return loggedOut(trans);
+  }
+  if (error instanceof RequestError && error.code === 'answer') {
+    return oddAnswer(trans);
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -18,9 +18,16 @@ export type Link =
   | 'ok'
   | 'server-gone'
   | 'no-extension'
+  /** The login ran out. */
+  | 'logged-out'
   | 'version'
   /** The server answers, but cannot say what there is. */
   | 'trouble';
+
+/** Whether no question has an answer until the model says that the link is back. */
+export function isAway(link: Link): boolean {
+  return link === 'server-gone' || link === 'logged-out';
+}
 
 /** What is known of the pods, and what can be asked for. */
 export interface IRemoteGPU extends IDisposable {
@@ -55,7 +62,7 @@ export interface IRemoteGPU extends IDisposable {
   watch(closely?: boolean): IDisposable;
   /** Ask the server now. It never rejects: see `link`. */
   refresh(): Promise<void>;
-  /** Add a pod and begin to connect it. */
+  /** Add a pod and begin to connect it; where that fails it rejects with an `AddedError`. */
   addPod(ssh: string): Promise<IPod>;
   removePod(pod: string): Promise<string | null>;
   connect(pod: string, acceptHostKey?: string): Promise<void>;

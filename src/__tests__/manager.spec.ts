@@ -2,15 +2,15 @@ import type { Event } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 
 import { EVENT, RemoteGPUManager } from '../manager';
-import { FakeServer, execution, kernel, pod } from './server';
-
-// What is awaited is real, the pauses are not.
-const realTimeout = setTimeout;
-
-const snapshot = (fields: Record<string, unknown>, revision = 1) => ({
-  body: { revision, daemon: {}, pods: [pod(fields)] },
-  headers: { ETag: `"${revision}"` }
-});
+import { AddedError } from '../request';
+import {
+  FakeServer,
+  execution,
+  kernel,
+  pod,
+  settled,
+  snapshot
+} from './server';
 
 describe('the model', () => {
   let server: FakeServer;
@@ -37,13 +37,6 @@ describe('the model', () => {
     model.dispose();
     jest.useRealTimers();
   });
-
-  const settled = async () => {
-    for (let i = 0; i < 10; i++) {
-      await Promise.resolve();
-      await new Promise(resolve => realTimeout(resolve, 0));
-    }
-  };
 
   it('asks nothing while nobody looks', async () => {
     jest.useFakeTimers();
@@ -203,6 +196,17 @@ describe('the model', () => {
     expect(server.asked[0].body).toEqual({ ssh: 'ssh a.b' });
   });
 
+  it('tells that a pod was added where only connecting it failed', async () => {
+    server.replies.set('POST pods', { status: 201, body: pod({ name: 'a' }) });
+    server.replies.set('PUT pods/a/connection', {
+      status: 502,
+      body: { code: 'network', message: 'No way there.' }
+    });
+    const added = model.addPod('ssh a');
+    await expect(added).rejects.toBeInstanceOf(AddedError);
+    await expect(added).rejects.toThrow('No way there.');
+  });
+
   it('tells what the server refused, in its words', async () => {
     server.replies.set('POST pods', {
       status: 400,
@@ -218,5 +222,9 @@ describe('the model', () => {
     model.watch(true);
     await model.ready;
     expect(model.mismatch).toEqual({ page: '0.2.0', server: '0.1.0' });
+    const changed = jest.fn();
+    model.changed.connect(changed);
+    model.pageVersion = '0.3.0';
+    expect(changed).toHaveBeenCalledTimes(1);
   });
 });

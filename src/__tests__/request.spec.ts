@@ -44,7 +44,10 @@ describe('request', () => {
     [404, { message: 'Not Found' }, 'no-extension', 'Not Found'],
     [404, 'a page', 'no-extension', '404'],
     [502, null, 'server-gone', '502'],
-    [403, { message: 'Forbidden' }, 'refused', 'Forbidden']
+    [403, { message: 'Forbidden' }, 'logged-out', 'Forbidden'],
+    [403, { ...sentence, message: 'You may not.' }, 'refused', 'You may not.'],
+    [403, 'a page', 'logged-out', '403'],
+    [401, { message: 'No token.' }, 'logged-out', 'No token.']
   ])('%i %j is %s', async (status, body, fault, message) => {
     const server = new FakeServer();
     server.replies.set('GET snapshot', { status, body });
@@ -57,9 +60,26 @@ describe('request', () => {
     expect((await refusal(server)).fault).toBe('server-gone');
   });
 
-  it('tells an answer that is not JSON', async () => {
+  it.each([
+    ['<!doctype html>', 'logged-out'],
+    ['{"revision": ', 'refused']
+  ])('tells an answer that is not JSON: %s', async (text, fault) => {
     const server = new FakeServer();
-    server.replies.set('GET snapshot', '<html>');
-    expect(await refusal(server)).toMatchObject({ code: 'answer' });
+    server.replies.set('GET snapshot', text);
+    expect(await refusal(server)).toMatchObject({ code: 'answer', fault });
+  });
+
+  it('gives up what hangs, and lets go of the connection', async () => {
+    const server = new FakeServer();
+    server.hangs = true;
+    const { settings } = server;
+    await expect(
+      request(settings, 'snapshot', { limit: 20 })
+    ).rejects.toMatchObject({ fault: 'server-gone' });
+    const giving = new AbortController();
+    const asked = request(settings, 'snapshot', { signal: giving.signal });
+    giving.abort();
+    await expect(asked).rejects.toMatchObject({ fault: 'server-gone' });
+    expect(server.givenUp).toBe(2);
   });
 });

@@ -2,8 +2,11 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import { firstLine } from '../executions';
 import { parsePod } from '../parse';
+import type { Fault } from '../request';
+import { RequestError } from '../request';
 import {
   elapsed,
+  errorSentence,
   foremost,
   lostSentence,
   rough,
@@ -72,6 +75,16 @@ describe('sentences', () => {
     );
     expect(foremost(pods)?.name).toBe('p2');
     expect(foremost([])).toBeNull();
+  });
+
+  it('of what went wrong are none of a program', () => {
+    const of = (fault: Fault, message: string, code = '') =>
+      errorSentence(new RequestError(fault, message, code), trans);
+    expect(of('logged-out', 'Forbidden')).toContain('not logged in');
+    expect(of('refused', 'snapshot: the answer is not JSON', 'answer')).toMatch(
+      /^The Jupyter server has answered/
+    );
+    expect(of('refused', 'No such pod.', 'not-found')).toBe('No such pod.');
   });
 
   it('of a cell are its first line that does something', () => {

@@ -1,5 +1,16 @@
 import { ServerConnection } from '@jupyterlab/services';
 
+// What is awaited is real, the pauses are not.
+const realTimeout = setTimeout;
+
+/** Until what was begun has come to rest, also with timers that are not real. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    await Promise.resolve();
+    await new Promise(resolve => realTimeout(resolve, 0));
+  }
+}
+
 export interface IReply {
   readonly status?: number;
   readonly body?: unknown;
@@ -11,6 +22,9 @@ export class FakeServer {
   readonly asked: { what: string; body: unknown; etag: string | null }[] = [];
   readonly replies = new Map<string, IReply | string>();
   gone = false;
+  /** It takes requests, and says nothing. */
+  hangs = false;
+  givenUp = 0;
 
   readonly settings = ServerConnection.makeSettings({
     baseUrl: 'http://127.0.0.1:1/base/',
@@ -24,6 +38,18 @@ export class FakeServer {
         body: text ? JSON.parse(text) : null,
         etag: request.headers.get('If-None-Match')
       });
+      if (this.hangs) {
+        return new Promise<Response>((_, reject) => {
+          const giveUp = () => {
+            this.givenUp += 1;
+            reject(new DOMException('', 'AbortError'));
+          };
+          if (request.signal.aborted) {
+            giveUp();
+          }
+          request.signal.addEventListener('abort', giveUp);
+        });
+      }
       if (this.gone) {
         throw new TypeError('Failed to fetch');
       }
@@ -89,5 +115,16 @@ export function execution(fields: Record<string, unknown> = {}): unknown {
     count: 12,
     meta: { notebook: '/work/sampling.ipynb', cell: 'abc', count: 12 },
     ...fields
+  };
+}
+
+/** The answer that has this pod. */
+export function snapshot(
+  fields: Record<string, unknown>,
+  revision = 1
+): IReply {
+  return {
+    body: { revision, daemon: {}, pods: [pod(fields)] },
+    headers: { ETag: `"${revision}"` }
   };
 }

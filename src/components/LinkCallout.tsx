@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { nextSentence, rough } from '../sentences';
+import { loggedOut, nextSentence, oddAnswer, rough } from '../sentences';
 import type { Link } from '../tokens';
 import type { IActions } from './context';
 import { useNow, useTrans } from './context';
@@ -25,16 +25,12 @@ export function LinkCallout(props: {
 }): JSX.Element | null {
   const { view, actions } = props;
   const trans = useTrans();
+  const reload = (
+    <Button onClick={actions.reloadPage}>{trans.__('Reload the page')}</Button>
+  );
   if (view.link === 'ok' || view.link === 'unknown') {
     return view.mismatch ? (
-      <Callout
-        kind="warn"
-        way={
-          <Button onClick={actions.reloadPage}>
-            {trans.__('Reload the page')}
-          </Button>
-        }
-      >
+      <Callout kind="warn" way={reload}>
         {trans.__(
           'This page has jupyter-remote-gpu %1, the server %2. Reload the page; if this stays, run pip install -U jupyter-remote-gpu for the server and start it anew.',
           view.mismatch.page,
@@ -42,6 +38,13 @@ export function LinkCallout(props: {
         )}
       </Callout>
     ) : null;
+  }
+  if (view.link === 'logged-out') {
+    return (
+      <Callout kind="error" way={reload}>
+        {loggedOut(trans)}
+      </Callout>
+    );
   }
   return (
     <Callout
@@ -88,6 +91,6 @@ function Sentence({ view }: { view: ILinkView }): JSX.Element {
         </>
       );
     default:
-      return <p>{view.reason}</p>;
+      return <p>{view.reason || oddAnswer(trans)}</p>;
   }
 }

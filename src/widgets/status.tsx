@@ -36,7 +36,6 @@ export class StatusItem extends ReactWidget {
 
   protected override render(): JSX.Element {
     const { model, trans } = this;
-    const gone = model.link === 'server-gone';
     return (
       <Surroundings.Provider value={this._surroundings}>
         <button
@@ -45,8 +44,10 @@ export class StatusItem extends ReactWidget {
           title={trans.__('Remote GPU: open the panel')}
           onClick={this.onClick}
         >
-          {gone ? (
+          {model.link === 'server-gone' ? (
             trans.__('Remote GPU: no server')
+          ) : model.link === 'logged-out' ? (
+            trans.__('Remote GPU: not logged in')
           ) : (
             <Status pod={foremost(model.pods)} active={model.active} />
           )}
