@@ -1,5 +1,7 @@
 import * as React from 'react';
 
+import { tellError } from '../dialogs';
+import { AddedError } from '../request';
 import { errorSentence } from '../sentences';
 import type { IActions } from './context';
 import { useTrans } from './context';
@@ -48,7 +50,14 @@ export function AddPod(props: {
       await work();
       onDone?.();
     } catch (reason) {
-      if (here.current) {
+      if (!here.current) {
+        // The pod was seen meanwhile, and the form has made room for it.
+        tellError(reason, trans);
+      } else if (reason instanceof AddedError) {
+        tellError(reason, trans);
+        setSSH('');
+        onDone?.();
+      } else {
         setError(errorSentence(reason, trans));
         field.current?.focus();
       }

@@ -1,39 +1,68 @@
 import * as React from 'react';
 
-import { stateWord } from '../sentences';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { loggedOut, oddAnswer, stateWord } from '../sentences';
+import type { Link } from '../tokens';
 import type { IPanelView } from './Panel';
 import { useTrans } from './context';
 
 /** What a screen reader says: a state that changed, once. Nothing of what was there at first. */
 export function useAnnouncement(view: IPanelView): string {
   const trans = useTrans();
+  const { link, reason } = view.link;
   const words = new Map<string, string>();
-  if (view.link.link === 'server-gone') {
-    words.set('', trans.__('The Jupyter server does not answer'));
-  }
   for (const pod of view.pods ?? []) {
     words.set(pod.name, `${pod.name}: ${stateWord(pod, trans)}`);
   }
   const told = [...words.values()].join('. ');
-  const before = React.useRef<Map<string, string> | null>(null);
-  const [said, setSaid] = React.useState('');
-  const current = React.useRef(words);
-  current.current = words;
   const known = view.pods !== null;
+  const now = { link, words: known ? words : null };
+  const before = React.useRef(now);
+  const [said, setSaid] = React.useState('');
   React.useEffect(() => {
     const old = before.current;
-    if (!known && old === null) {
-      return;
+    before.current = { link, words: now.words ?? old.words };
+    const news: string[] = [];
+    if (link !== old.link && !(link === 'ok' && old.link === 'unknown')) {
+      news.push(linkWord(link, reason, trans));
     }
-    before.current = current.current;
-    if (old !== null) {
-      const news = [...current.current].filter(
-        ([name, word]) => old.get(name) !== word
-      );
-      setSaid(news.map(([, word]) => word).join('. '));
+    if (old.words) {
+      for (const [name, word] of words) {
+        if (old.words.get(name) !== word) {
+          news.push(word);
+        }
+      }
     }
-  }, [known, told]);
+    setSaid(news.filter(Boolean).join('. '));
+    // The words as they are told, not as they are made anew each time.
+  }, [link, known, told]);
   return said;
+}
+
+/** What to say of the way to the server; its figures, which count, are left out. */
+function linkWord(
+  link: Link,
+  reason: string,
+  trans: TranslationBundle
+): string {
+  switch (link) {
+    case 'unknown':
+      return '';
+    case 'ok':
+      return trans.__('The Jupyter server answers again');
+    case 'server-gone':
+      return trans.__('The Jupyter server does not answer');
+    case 'no-extension':
+      return trans.__(
+        'The Jupyter server does not have its part of jupyter-remote-gpu'
+      );
+    case 'logged-out':
+      return loggedOut(trans);
+    case 'version':
+    case 'trouble':
+      return reason || oddAnswer(trans);
+  }
 }
 
 /**
