@@ -294,6 +294,6 @@ class PodLink(Standing):
 
     def _trying(self, error: RemoteGPUError | None, next_try: float | None) -> None:
         if error is not None:
-            self._update(reason=error.message)
+            self._update(reason=error.message, code=error.code)
         elif next_try is not None and abs(next_try - (self.status.next_try or 0.0)) > 0.5:
             self._update(next_try=next_try)

@@ -200,3 +200,16 @@ def test_connect_during_disconnect_counts(tmp_path: Path, sshd: Sshd, at: str) -
         assert linked.link.status.state is PodState.DISCONNECTED
 
     run(register(tmp_path / "data", sshd), main)
+
+
+def test_the_code_goes_with_the_reason_at_each_try(tmp_path: Path, sshd: Sshd) -> None:
+    """By it the panel knows that a demo pod is gone."""
+
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        sshd.stop()
+        await linked.until(lambda: linked.link.status.code == "refused", "the code")
+        assert linked.link.status.state is PodState.RECONNECTING
+        assert "refuses connections" in (linked.link.status.reason or "")
+
+    run(register(tmp_path / "data", sshd), main)
