@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.mixed import Plain
 from tests.support.bench import Bench, open_bench
 from tests.support.keeper import PATIENCE, Bridge, PodCommands
 
@@ -35,6 +36,12 @@ def kernel(commands: PodCommands) -> Iterator[Bridge]:
     yield bridge
     if not bridge.ended:
         bridge.close()
+
+
+@pytest.fixture(scope="session")
+def plain(pod_python: str) -> Plain:
+    """A kernel without us, to compare with."""
+    return Plain(pod_python)
 
 
 @pytest.fixture(scope="module")
