@@ -40,7 +40,42 @@ export async function showLines(
   });
 }
 
+/** JupyterLab cuts what a notification says at so many characters, in its centre too. */
+const SHOWN = 140;
+
+/** Tell it in a notification, which leads to all of it where it is long. Its id. */
+export function tell(
+  kind: 'success' | 'info' | 'error',
+  message: string,
+  trans: TranslationBundle,
+  options: Notification.IOptions<never> = {}
+): string {
+  if (message.length <= SHOWN) {
+    return Notification.emit(message, kind, options);
+  }
+  const showAll: Notification.IAction = {
+    label: trans.__('Show all'),
+    callback: event => {
+      // It stays: what it says is yet to be done.
+      event.preventDefault();
+      void showLines(trans.__('Remote GPU'), [message], trans);
+    }
+  };
+  return Notification.emit(message, kind, {
+    ...options,
+    actions: [...(options.actions ?? []), showAll],
+    autoClose: false
+  });
+}
+
 /** What went wrong, for the user. */
 export function tellError(error: unknown, trans: TranslationBundle): void {
-  Notification.error(errorSentence(error, trans), { autoClose: false });
+  tell('error', errorSentence(error, trans), trans, { autoClose: false });
+}
+
+/** Short enough to stand in a sentence of a notification. */
+export function excerpt(text: string, characters = 50): string {
+  return text.length > characters
+    ? `${text.slice(0, characters - 1).trimEnd()}…`
+    : text;
 }

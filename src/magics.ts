@@ -3,6 +3,8 @@ import { Notification } from '@jupyterlab/apputils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { tell } from './dialogs';
+
 /**
  * What is sent before the server has said how; it is enough where the package is installed.
  * Loading what is loaded costs a dictionary lookup, and says nothing.
@@ -104,7 +106,8 @@ export class Magics {
 
   private _tell(context: Session, message: string): void {
     this._over(context);
-    this._told.set(context, Notification.error(message, { autoClose: false }));
+    const options = { autoClose: false } as const;
+    this._told.set(context, tell('error', message, this.trans, options));
   }
 
   private _over(context: Session): void {

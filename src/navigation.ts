@@ -1,9 +1,9 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { contentsPath, fileName } from './cells';
+import { tell } from './dialogs';
 import { cellOf, isOf, serverRoot } from './notebooks';
 import type { IExecution } from './types';
 
@@ -15,8 +15,12 @@ export async function goToCell(
   trans: TranslationBundle
 ): Promise<void> {
   const panel = await notebookOf(app, tracker, execution);
+  if (panel === 'elsewhere') {
+    return;
+  }
   if (panel === null) {
-    Notification.info(
+    tell(
+      'info',
       execution.notebook === null
         ? trans.__('This was not run from a notebook.')
         : trans.__(
@@ -24,6 +28,7 @@ export async function goToCell(
             fileName(execution.notebook),
             execution.notebook
           ),
+      trans,
       { autoClose: 8000 }
     );
     return;
@@ -34,7 +39,7 @@ export async function goToCell(
   const notebook = panel.content;
   const cell = cellOf(execution, notebook);
   if (cell === null) {
-    Notification.info(trans.__('The cell is not in the notebook any more.'), {
+    tell('info', trans.__('The cell is not in the notebook any more.'), trans, {
       autoClose: 8000
     });
     return;
@@ -44,11 +49,12 @@ export async function goToCell(
   notebook.activate();
 }
 
+/** Null: no path leads to it from here. */
 async function notebookOf(
   app: JupyterFrontEnd,
   tracker: INotebookTracker,
   execution: IExecution
-): Promise<NotebookPanel | null> {
+): Promise<NotebookPanel | 'elsewhere' | null> {
   const opened = tracker.find(panel => isOf(execution, panel));
   if (opened) {
     return opened;
@@ -59,6 +65,6 @@ async function notebookOf(
     return null;
   }
   await app.commands.execute('docmanager:open', { path });
-  // In Notebook 7 it is another page.
-  return tracker.find(panel => panel.context.path === path) ?? null;
+  // In Notebook 7 it is another page, which shows by itself.
+  return tracker.find(panel => panel.context.path === path) ?? 'elsewhere';
 }

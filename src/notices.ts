@@ -1,7 +1,7 @@
-import { Notification as Toasts } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { fileName } from './cells';
+import { excerpt, tell } from './dialogs';
 import { firstLine, ranFor } from './executions';
 import { elapsed } from './sentences';
 import type { IPlacedExecution } from './types';
@@ -31,8 +31,8 @@ export class Notices {
         callback: () => void this.askDesktop()
       });
     }
-    const emit = execution.outcome === 'ok' ? Toasts.success : Toasts.error;
-    emit.call(Toasts, message, { actions, autoClose: false });
+    const kind = execution.outcome === 'ok' ? 'success' : 'error';
+    tell(kind, message, trans, { actions, autoClose: false });
     this._onDesktop(message, execution);
   }
 
@@ -47,25 +47,26 @@ export class Notices {
     }
   }
 
+  /** What counts comes first: a notification may show its beginning only. */
   private _sentence(execution: IPlacedExecution): string {
     const { trans } = this.options;
     const time = elapsed((execution.ended ?? 0) - (execution.started ?? 0));
-    const line = firstLine(execution.code);
-    const where = execution.notebook
-      ? fileName(execution.notebook)
-      : execution.pod;
+    const line = excerpt(firstLine(execution.code));
+    const where = excerpt(
+      execution.notebook ? fileName(execution.notebook) : execution.pod
+    );
     switch (execution.outcome) {
       case 'ok':
-        return trans.__('%1: “%2” is done after %3', where, line, time);
+        return trans.__('Done after %1: “%2” (%3)', time, line, where);
       case 'died':
         return trans.__(
-          '%1: the kernel died while “%2” ran, after %3',
-          where,
+          'The kernel died after %1: “%2” (%3)',
+          time,
           line,
-          time
+          where
         );
       default:
-        return trans.__('%1: “%2” failed after %3', where, line, time);
+        return trans.__('Failed after %1: “%2” (%3)', time, line, where);
     }
   }
 
