@@ -1,9 +1,9 @@
-import { Notification } from '@jupyterlab/apputils';
+import { Clipboard, InputDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { fileName } from './cells';
 import type { IActions } from './components/context';
-import { confirmed, showLines, tellError } from './dialogs';
+import { confirmed, excerpt, showLines, tell, tellError } from './dialogs';
 import { firstLine } from './executions';
 import type { IRefill, IRemoteGPU } from './tokens';
 import type { IKernelRow, IPlacedExecution, IPod } from './types';
@@ -54,6 +54,14 @@ export class Actions implements IActions {
         showLines(this.trans.__('Log of %1', pod), lines, this.trans)
       )
       .catch(this._tell);
+  };
+
+  copyKey = (pod: string): void => {
+    this._copyKey(pod).catch(this._tell);
+  };
+
+  startDemoAgain = (): void => {
+    this.startDemo().catch(this._tell);
   };
 
   show = (execution: IPlacedExecution): void => {
@@ -143,20 +151,53 @@ export class Actions implements IActions {
     }
   }
 
+  private async _copyKey(pod: string): Promise<void> {
+    const { trans } = this;
+    const keys = await this.model.refusedKeys(pod);
+    let key = keys[0];
+    if (keys.length > 1) {
+      const { value } = await InputDialog.getItem({
+        title: trans.__('Copy the public half of which key?'),
+        items: keys.map(({ name }) => name),
+        okLabel: trans.__('Copy')
+      });
+      const chosen = keys.find(({ name }) => name === value);
+      if (!chosen) {
+        return;
+      }
+      key = chosen;
+    }
+    if (!key) {
+      tell('info', trans.__('%1 has refused no key since.', pod), trans, {
+        autoClose: 5000
+      });
+      return;
+    }
+    Clipboard.copyToSystem(key.public);
+    tell(
+      'success',
+      trans.__('The public half of %1 is copied.', excerpt(key.name, 80)),
+      trans,
+      { autoClose: 5000 }
+    );
+  }
+
   private async _interrupt(execution: IPlacedExecution): Promise<void> {
     const { trans } = this;
     const done = await this.model.interrupt(execution.id);
-    const line = firstLine(execution.code);
+    const line = excerpt(firstLine(execution.code));
     if (done === null) {
-      Notification.info(
+      tell(
+        'info',
         trans.__(
           'The link is down: “%1” is interrupted when it is back.',
           line
         ),
+        trans,
         { autoClose: 8000 }
       );
     } else if (!done) {
-      Notification.info(trans.__('“%1” does not run any more.', line), {
+      tell('info', trans.__('“%1” does not run any more.', line), trans, {
         autoClose: 5000
       });
     }

@@ -6,11 +6,18 @@ import {
   parseKernels,
   parseOutputs,
   parsePod,
+  parseRefusedKeys,
   parseStrings
 } from './parse';
 import type { IAnswer, IRequest } from './request';
 import { AddedError, RequestError, address, request } from './request';
-import type { IExecution, IKernelList, IOutputs, IPod } from './types';
+import type {
+  IExecution,
+  IKernelList,
+  IOutputs,
+  IPod,
+  IRefusedKey
+} from './types';
 
 /** What can be asked for; each rejects with a `RequestError`. */
 export abstract class Client {
@@ -56,6 +63,11 @@ export abstract class Client {
   async log(pod: string): Promise<string[]> {
     const { data } = await this.ask(address('pods', pod, 'log'));
     return parseStrings(data, 'lines');
+  }
+
+  async refusedKeys(pod: string): Promise<IRefusedKey[]> {
+    const { data } = await this.ask(address('pods', pod, 'refused-keys'));
+    return parseRefusedKeys(data);
   }
 
   async hosts(): Promise<string[]> {

@@ -11,6 +11,7 @@ import type {
   IKernelRow,
   IOutputs,
   IPod,
+  IRefusedKey,
   ISnapshot,
   PodState
 } from './types';
@@ -228,6 +229,13 @@ export function parseAbout(value: unknown): IAbout {
 }
 
 /** The strings of a list that is called `name` in an answer. */
+export function parseRefusedKeys(value: unknown): IRefusedKey[] {
+  return list(fields(value).keys)
+    .map(fields)
+    .map(key => ({ name: text(key.name), public: text(key.public) }))
+    .filter(key => key.public);
+}
+
 export function parseStrings(value: unknown, name: string): string[] {
   return list(fields(value)[name]).map(text).filter(Boolean);
 }

@@ -9,6 +9,7 @@ import type {
   IOutputs,
   IPlacedExecution,
   IPod,
+  IRefusedKey,
   ISnapshot
 } from './types';
 
@@ -70,6 +71,8 @@ export interface IRemoteGPU extends IDisposable {
   /** Start the pod on this machine and connect to it. */
   startDemo(): Promise<void>;
   log(pod: string): Promise<string[]>;
+  /** The keys that the pod has just refused; none if that is not why it failed. */
+  refusedKeys(pod: string): Promise<IRefusedKey[]>;
   hosts(): Promise<string[]>;
   kernels(): Promise<IKernelList>;
   stopKernel(pod: string, kernel: string): Promise<void>;

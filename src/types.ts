@@ -53,6 +53,14 @@ export interface IHostKey {
   readonly type: string;
 }
 
+/** A key that a pod refused. */
+export interface IRefusedKey {
+  /** Its file, or what the agent calls it. */
+  readonly name: string;
+  /** Its public half, as `authorized_keys` has it. */
+  readonly public: string;
+}
+
 export interface IPod {
   readonly name: string;
   readonly address: string;

@@ -9,32 +9,12 @@ import { Panel } from '../components/Panel';
 import { activeOf } from '../executions';
 import { parseKernels, parseSnapshot } from '../parse';
 import type { Link } from '../tokens';
+import { fakeActions } from './fake-actions';
 import { execution, kernel, pod } from './server';
 
 (
   globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }
 ).IS_REACT_ACT_ENVIRONMENT = true;
-
-function fakeActions(): jest.Mocked<IActions> {
-  return {
-    addPod: jest.fn().mockResolvedValue(undefined),
-    startDemo: jest.fn().mockResolvedValue(undefined),
-    hosts: jest.fn().mockResolvedValue(['gpu1', '<b>x</b>']),
-    connect: jest.fn(),
-    disconnect: jest.fn(),
-    remove: jest.fn(),
-    showLog: jest.fn(),
-    tryServer: jest.fn(),
-    reloadPage: jest.fn(),
-    show: jest.fn(),
-    interrupt: jest.fn(),
-    kernels: jest.fn().mockResolvedValue({ kernels: [], errors: [] }),
-    restart: jest.fn().mockResolvedValue(true),
-    stop: jest.fn().mockResolvedValue(true),
-    insertOffer: jest.fn().mockResolvedValue(undefined),
-    dismissOffer: jest.fn()
-  };
-}
 
 describe('the panel', () => {
   let host: HTMLElement;

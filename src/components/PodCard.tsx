@@ -1,3 +1,4 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { lostSentence, stateLine } from '../sentences';
@@ -113,7 +114,7 @@ function Trouble({ pod, runs, actions }: IProps): JSX.Element | null {
       ) : null;
     case 'failed':
       return (
-        <Callout kind="error">
+        <Callout kind="error" way={wayOn(pod, actions, trans)}>
           {pod.reason ?? trans.__('It did not work. The log may say why.')}
         </Callout>
       );
@@ -125,6 +126,49 @@ function Trouble({ pod, runs, actions }: IProps): JSX.Element | null {
   }
 }
 
+/** What mends it, beside trying again. */
+function wayOn(
+  pod: IPod,
+  actions: IActions,
+  trans: TranslationBundle
+): React.ReactNode {
+  if (isGoneDemo(pod)) {
+    return <StartAgain actions={actions} />;
+  }
+  switch (pod.code) {
+    case 'key-refused':
+      return (
+        <Button onClick={() => actions.copyKey(pod.name)}>
+          {trans.__('Copy public key')}
+        </Button>
+      );
+    case 'host-key-changed':
+      return (
+        <Button onClick={() => actions.remove(pod)}>
+          {trans.__('Remove…')}
+        </Button>
+      );
+    default:
+      return null;
+  }
+}
+
+/** The pod on this machine listens as long as it is there, also while its network is cut. */
+function isGoneDemo({ name, address, code }: IPod): boolean {
+  return (
+    name === 'demo' && address.includes('@127.0.0.1:') && code === 'refused'
+  );
+}
+
+function StartAgain({ actions }: { actions: IActions }): JSX.Element {
+  const trans = useTrans();
+  return (
+    <Button onClick={actions.startDemoAgain}>
+      {trans.__('Start it again')}
+    </Button>
+  );
+}
+
 function Lost({ pod, runs, actions }: IProps): JSX.Element {
   const trans = useTrans();
   const now = useNow();
@@ -132,9 +176,12 @@ function Lost({ pod, runs, actions }: IProps): JSX.Element {
     <Callout
       kind="warn"
       way={
-        <Button onClick={() => actions.connect(pod.name)}>
-          {trans.__('Try now')}
-        </Button>
+        <>
+          <Button onClick={() => actions.connect(pod.name)}>
+            {trans.__('Try now')}
+          </Button>
+          {isGoneDemo(pod) && <StartAgain actions={actions} />}
+        </>
       }
     >
       <p className="jp-RemoteGPU-num">{lostSentence(pod, runs, now, trans)}</p>

@@ -14,6 +14,10 @@ export interface IActions {
   disconnect(pod: string): void;
   remove(pod: IPod): void;
   showLog(pod: string): void;
+  /** The public half of a key that the pod refused goes to the clipboard. */
+  copyKey(pod: string): void;
+  /** Start the pod on this machine once more. */
+  startDemoAgain(): void;
   tryServer(): void;
   reloadPage(): void;
   show(execution: IPlacedExecution): void;
