@@ -236,6 +236,11 @@ class RemoteKernel:
         """Whether the pod has the execution in its journal; waits a moment for it."""
         return execution.accepted.wait(ACCEPT_SECONDS)
 
+    def newest_open(self) -> str | None:
+        """The newest cell that has not ended as far as is known: it may still wait for the link."""
+        waiting = self._waiting()
+        return waiting[-1].id if waiting else None
+
     def _waiting(self) -> list[Execution]:
         with self._executions_lock:
             return [e for e in self.executions.values() if e.outcome is None]

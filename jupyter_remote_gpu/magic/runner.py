@@ -233,7 +233,8 @@ class Runner:
     def _what_it_does(self) -> str:
         """What becomes of the cell when nobody waits for it here any more."""
         execution, pod, short = self._execution, self._remote.pod, self._execution.id[:6]
-        stopped = self._unanswered and self._link not in ("", PodState.CONNECTED, *DOWN)
+        # Also while the link counts as connected: a cut that nobody has noticed yet.
+        stopped = self._unanswered and self._link not in DOWN
         started = execution.started_at is not None
         if not started and not execution.accepted.is_set():
             then = ", and is then interrupted" if stopped else ""
@@ -242,9 +243,9 @@ class Runner:
                 f"back{then}; `%gpu status` shows it then."
             )
         if stopped:
-            what = "runs on until the link is back, and is then interrupted"
+            what = "runs on until it hears of the interrupt"
             if not started:
-                what = "stays queued until the link is back, and is then taken back unrun"
+                what = "stays queued until the interrupt comes there, and is then taken back unrun"
         elif execution.questions:
             what = "waits for an answer"
         else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_remote_gpu.magic.control import widget_control
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.runner import Runner
+from jupyter_remote_gpu.magic.session import Session
 from jupyter_remote_gpu.magic.sink import KernelSink
 from tests.support.magic import Setup
+from tests.support.opening import Pod
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +40,15 @@ def execution(setup: Setup) -> Execution:
 @pytest.fixture
 def runner(setup: Setup, execution: Execution) -> Runner:
     return Runner(setup.shell, setup.remote, execution)
+
+
+@pytest.fixture
+def pod() -> Pod:
+    return Pod()
+
+
+@pytest.fixture
+def session(pod: Pod) -> Session:
+    session = Session(SimpleNamespace())
+    session._face = pod  # type: ignore[assignment]
+    return session

@@ -69,14 +69,16 @@ def test_stop_during_a_cut_says_when_it_will_be_sent(setup: Setup, runner: Runne
     assert setup.face.channel.interrupts == [E]
 
 
+@pytest.mark.parametrize("state", ["reconnecting", "connected", ""])
 @pytest.mark.parametrize("cut", ["shown", "queued", "unknown"])
 def test_what_becomes_of_a_cell_is_told_by_the_facts(
-    setup: Setup, execution: Execution, cut: str
+    setup: Setup, execution: Execution, cut: str, state: str
 ) -> None:
-    """Stop twice while the link is down: the interrupt is done when it is back."""
+    """Stop twice in a cut, noticed or not: the interrupt is done when the link is back."""
     said = {
-        "shown": "runs on until the link is back, and is then interrupted; `%gpu attach",
-        "queued": "stays queued until the link is back, and is then taken back unrun; `%gpu attach",
+        "shown": "runs on until it hears of the interrupt; `%gpu attach",
+        "queued": "stays queued until the interrupt comes there, and is then taken back unrun; "
+        "`%gpu attach",
         "unknown": "Whether demo has taken the cell is not known: .* is then interrupted; "
         "`%gpu status`",
     }[cut]
@@ -84,7 +86,7 @@ def test_what_becomes_of_a_cell_is_told_by_the_facts(
         execution.accept(1)
     if cut == "shown":
         setup.feed(setup.log.keeper("running", E))
-    setup.control(type="link", state="reconnecting", reason=None)
+    setup.control(type="link", state=state, reason=None)
 
     def again() -> None:
         until(lambda: setup.face.channel.interrupts)

@@ -19,50 +19,11 @@ from jupyter_remote_gpu.magic.kernels import RemoteKernel
 from jupyter_remote_gpu.magic.raised import ControlBack
 from jupyter_remote_gpu.magic.session import Session
 from jupyter_remote_gpu.wire.records import Record
-from tests.support.magic import FakeChannel, FakeFace, Log
+from tests.support.magic import Log
+from tests.support.opening import Pod
 from tests.support.script import until
 
 Out = pytest.CaptureFixture[str]
-
-
-class Pod(FakeFace):
-    """A face whose daemon opens kernels 1111…, 2222… on the pod "a"."""
-
-    def __init__(self, state: str = "connected") -> None:
-        super().__init__({"name": "a", "state": state, "address": "me@a:22"})
-        self.opened = 0
-        self.answers["kernel.open"] = self.open
-        self.channels: list[FakeChannel] = []
-
-    def open(self, args: dict[str, Any]) -> dict[str, Any]:
-        if args.get("start") is False:
-            return {"pod": "a", "kernel": None, "joined": False}
-        self.opened += 1
-        return self.told(self.opened)
-
-    def told(self, number: int, *, joined: bool = False) -> dict[str, Any]:
-        answer = {"pod": "a", "kernel": str(number) * 32, "identity": "b" * 32, "started": 0}
-        return {**answer, "last": 0, "joined": joined, "before": None}
-
-    def open_channel(self, **keys: Any) -> FakeChannel:
-        self.channel = FakeChannel()
-        self.channels.append(self.channel)
-        return super().open_channel(**keys)
-
-    def ops(self) -> list[str]:
-        return [op for op, _ in self.asked if op != "snapshot"]
-
-
-@pytest.fixture
-def pod() -> Pod:
-    return Pod()
-
-
-@pytest.fixture
-def session(pod: Pod) -> Session:
-    session = Session(SimpleNamespace())
-    session._face = pod  # type: ignore[assignment]
-    return session
 
 
 def run(session: Session, line: str) -> None:
@@ -227,45 +188,6 @@ def test_stop_ends_that_wait_with_a_sentence(
         session.kernel("a")
     user.join(20)
     assert answer.cancelled()
-
-
-# -- interrupt
-
-
-def test_nothing_is_opened_to_interrupt_it(session: Session, pod: Pod, capsys: Out) -> None:
-    run(session, "interrupt")
-    assert (pod.opened, pod.channels) == (0, [])
-    assert "Nothing runs" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("done", [True, False])
-def test_an_interrupt_is_answered(session: Session, pod: Pod, capsys: Out, done: bool) -> None:
-    remote, _ = session.kernel("a")
-
-    def answered(execution: str | None) -> str:
-        told = {"type": "interrupted", "tag": "t", "done": done}
-        threading.Thread(target=lambda: asyncio.run(remote.on_control(told))).start()
-        return "t"
-
-    pod.channel.interrupt = answered  # type: ignore[method-assign]
-    run(session, "interrupt")
-    assert ("Interrupted." if done else "Nothing runs") in capsys.readouterr().out
-
-
-def test_a_pod_that_is_down_is_told_before_anything_is_asked(session: Session, pod: Pod) -> None:
-    session.kernel("a")
-    pod.pods[0]["state"] = "disconnected"
-    for line in ("interrupt a", "restart a"):
-        with pytest.raises(NotConnected, match="a is disconnected"):
-            run(session, line)
-    assert pod.channel.interrupts == []
-
-
-def test_during_a_cut_the_interrupt_is_announced(session: Session, pod: Pod, capsys: Out) -> None:
-    remote, _ = session.kernel("a")
-    asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
-    run(session, "interrupt")
-    assert "is sent when it is back" in capsys.readouterr().out
 
 
 # -- kernels of others

@@ -81,6 +81,7 @@ def test_a_second_stop_gives_control_back_and_says_how_to_attach(
 ) -> None:
     def again() -> None:
         until(lambda: setup.face.channel.interrupts)
+        setup.control(type="interrupted", tag="tag1", done=True)
         stop()
 
     setup.feed(setup.log.keeper("running", E))

@@ -1,0 +1,76 @@
+"""`%gpu interrupt`: which cell it means, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from jupyter_remote_gpu.errors import DaemonError, NotConnected
+from jupyter_remote_gpu.magic.arguments import parse_line
+from jupyter_remote_gpu.magic.commands import run_command
+from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.session import Session
+from tests.support.opening import Pod
+
+Out = pytest.CaptureFixture[str]
+
+
+def run(session: Session, line: str) -> None:
+    run_command(session, parse_line(line))
+
+
+def test_nothing_is_opened_to_interrupt_it(session: Session, pod: Pod, capsys: Out) -> None:
+    run(session, "interrupt")
+    assert (pod.opened, pod.channels) == (0, [])
+    assert "Nothing runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_interrupt_is_answered(session: Session, pod: Pod, capsys: Out, done: bool) -> None:
+    remote, _ = session.kernel("a")
+
+    def answered(execution: str | None) -> str:
+        told = {"type": "interrupted", "tag": "t", "done": done}
+        threading.Thread(target=lambda: asyncio.run(remote.on_control(told))).start()
+        return "t"
+
+    pod.channel.interrupt = answered  # type: ignore[method-assign]
+    run(session, "interrupt")
+    assert ("Interrupted." if done else "Nothing runs") in capsys.readouterr().out
+
+
+def test_a_pod_that_is_down_is_told_before_anything_is_asked(session: Session, pod: Pod) -> None:
+    session.kernel("a")
+    pod.pods[0]["state"] = "disconnected"
+    for line in ("interrupt a", "restart a"):
+        with pytest.raises(NotConnected, match="a is disconnected"):
+            run(session, line)
+    assert pod.channel.interrupts == []
+
+
+def test_during_a_cut_the_interrupt_is_announced(session: Session, pod: Pod, capsys: Out) -> None:
+    remote, _ = session.kernel("a")
+    asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
+    run(session, "interrupt")
+    assert "is sent when it is back" in capsys.readouterr().out
+
+
+def test_a_cell_that_waits_for_the_link_is_what_is_interrupted(session: Session, pod: Pod) -> None:
+    """Nothing runs yet, as far as the daemon knows: but when the link is back it would."""
+    remote, _ = session.kernel("a")
+    for id in ("d", "e"):
+        remote.add(Execution(id * 32, "local", 1, {}))
+    remote.executions["d" * 32].outcome = "ok"
+    asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
+    run(session, "interrupt")
+    assert pod.channel.interrupts == ["e" * 32]
+
+
+def test_an_interrupt_is_not_promised_by_a_channel_that_gave_up(session: Session, pod: Pod) -> None:
+    remote, _ = session.kernel("a")
+    pod.channel.done.set_exception(DaemonError("No daemon can be had."))
+    asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
+    run(session, "interrupt")
+    assert (pod.channel.resumed, remote.broken) == (1, None)
