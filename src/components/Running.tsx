@@ -64,7 +64,7 @@ const Row = React.memo(function Row(props: {
         onClick={() => actions.show(execution)}
       >
         <span className="jp-RemoteGPU-cut">
-          <b>[{count ?? ' '}]</b> {line}
+          <b>[{count ?? '*'}]</b> {line}
         </span>
         {started !== null && (
           <span className="jp-RemoteGPU-dim jp-RemoteGPU-num">
@@ -73,7 +73,7 @@ const Row = React.memo(function Row(props: {
         )}
       </button>
       <div className="jp-RemoteGPU-row">
-        <span className="jp-RemoteGPU-cut jp-RemoteGPU-dim">
+        <span className="jp-RemoteGPU-told jp-RemoteGPU-dim">
           {told.filter(Boolean).join(' · ')}
         </span>
         <Button

@@ -189,6 +189,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     const category = trans.__('Remote GPU');
     for (const command of [
       CommandIDs.openPanel,
+      CommandIDs.toggleCell,
       CommandIDs.connectPod,
       CommandIDs.disconnectPod,
       CommandIDs.startDemo,
