@@ -104,15 +104,20 @@ function parseKernel(value: unknown, pod: string): IKernel | null {
     return null;
   }
   const notebook = textOrNull(data.notebook);
+  const executions = present(
+    list(data.executions).map(each => parseExecution(each, notebook))
+  );
+  // Nothing runs in a kernel that has ended, also where nobody has seen how it did.
+  const isOver = text(data.ended) !== '';
   return {
     id,
     pod,
     displayName: text(data.display_name),
     alive: flag(data.alive),
     notebook,
-    executions: present(
-      list(data.executions).map(each => parseExecution(each, notebook))
-    )
+    executions: isOver
+      ? executions.map(each => ({ ...each, state: 'ended' }))
+      : executions
   };
 }
 
@@ -228,7 +233,6 @@ export function parseAbout(value: unknown): IAbout {
   };
 }
 
-/** The strings of a list that is called `name` in an answer. */
 export function parseRefusedKeys(value: unknown): IRefusedKey[] {
   return list(fields(value).keys)
     .map(fields)
@@ -236,6 +240,7 @@ export function parseRefusedKeys(value: unknown): IRefusedKey[] {
     .filter(key => key.public);
 }
 
+/** The strings of a list that is called `name` in an answer. */
 export function parseStrings(value: unknown, name: string): string[] {
   return list(fields(value)[name]).map(text).filter(Boolean);
 }

@@ -182,6 +182,16 @@ describe('the model', () => {
     expect(model.active).toEqual([]);
   });
 
+  it.each(['gone', 'died'])(
+    'knows of nothing that runs in a kernel that is %s',
+    async ended => {
+      const over = { ...(kernel([execution()]) as object), ended };
+      server.replies.set('GET snapshot', snapshot({ kernels: [over] }));
+      await model.refresh();
+      expect(model.active).toEqual([]);
+    }
+  );
+
   it('adds a pod and connects it', async () => {
     server.replies.set('POST pods', {
       status: 201,
