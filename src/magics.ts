@@ -49,17 +49,30 @@ export class Magics {
       );
       return;
     }
-    const future = kernel.requestExecute(
-      {
-        code: this.code() || LOAD,
-        silent: true,
-        store_history: false,
-        allow_stdin: false,
-        // The cell that follows runs all the same, and shows an error of its own.
-        stop_on_error: false
-      },
-      true
-    );
+    let future: ReturnType<typeof kernel.requestExecute>;
+    try {
+      future = kernel.requestExecute(
+        {
+          code: this.code() || LOAD,
+          silent: true,
+          store_history: false,
+          allow_stdin: false,
+          // The cell that follows runs all the same, and shows an error of its own.
+          stop_on_error: false
+        },
+        true
+      );
+    } catch {
+      // So it is with a kernel that is dead.
+      this._tell(
+        context,
+        this.trans.__(
+          'The kernel %1 does not run any more: restart it, then run the cell.',
+          context.kernelDisplayName
+        )
+      );
+      return;
+    }
     future.done.then(
       reply => this._replied(context, reply),
       // The kernel was restarted meanwhile: the next cell sends another.

@@ -91,6 +91,18 @@ describe('the magics', () => {
     expect(shown()[0]).toContain('not an IPython kernel');
   });
 
+  it('say what helps where the kernel is dead, until it is not', async () => {
+    const { context, requestExecute } = session({ status: 'ok' });
+    requestExecute.mockImplementationOnce(() => {
+      throw new Error('Kernel is dead');
+    });
+    await load(context);
+    expect(shown()).toHaveLength(1);
+    expect(shown()[0]).toContain('restart it');
+    await load(context);
+    expect(shown()).toEqual([]);
+  });
+
   it('do without a kernel', () => {
     const { context } = session({});
     expect(() => magics.load({ ...context, session: null })).not.toThrow();
