@@ -25,6 +25,14 @@ export function activeOf(snapshot: ISnapshot): IPlacedExecution[] {
     .sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
 }
 
+/** The one that somebody waits for most, of what is active; null: nothing is. */
+export function foremostOf(
+  active: readonly IPlacedExecution[]
+): IPlacedExecution | null {
+  const runs = active.filter(({ state }) => state === 'running');
+  return runs.find(({ linked }) => linked) ?? runs[0] ?? active[0] ?? null;
+}
+
 /** Those of `before` that the snapshot says have ended. */
 export function endedSince(
   before: readonly IPlacedExecution[],

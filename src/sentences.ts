@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { foremostOf } from './executions';
 import { RequestError } from './request';
-import type { IPod } from './types';
+import type { IPlacedExecution, IPod } from './types';
 
 /** `1:02:31`, or `12:31` below an hour. */
 export function elapsed(seconds: number): string {
@@ -136,19 +137,47 @@ export function shortState(
 }
 
 const ORDER = [
-  'reconnecting',
-  'failed',
-  'host-key',
   'connected',
+  'reconnecting',
+  'host-key',
   'preparing',
   'connecting',
+  'failed',
   'disconnected'
 ];
+const TROUBLED = ['reconnecting', 'host-key', 'failed'];
 
-/** The pod of which one line should tell: the one that needs most care; null without any. */
-export function foremost(pods: readonly IPod[]): IPod | null {
-  const rank = (pod: IPod) => ORDER.indexOf(pod.state);
+/** The pod of which one line should tell: where something runs, or could; null without any. */
+export function foremost(
+  pods: readonly IPod[],
+  active: readonly IPlacedExecution[]
+): IPod | null {
+  const runsOn = foremostOf(active)?.pod;
+  const rank = ({ name, state }: IPod) =>
+    name === runsOn ? -1 : ORDER.indexOf(state);
   return [...pods].sort((a, b) => rank(a) - rank(b))[0] ?? null;
+}
+
+/** Another pod that needs somebody; null: none does. */
+export function troubled(pods: readonly IPod[], but: IPod | null): IPod | null {
+  const others = pods.filter(
+    ({ name, state }) => name !== but?.name && TROUBLED.includes(state)
+  );
+  return foremost(others, []);
+}
+
+/** What one line says of all pods; empty without any. */
+export function shortStates(
+  pods: readonly IPod[],
+  active: readonly IPlacedExecution[],
+  now: number,
+  trans: TranslationBundle
+): string {
+  const first = foremost(pods, active);
+  return [first, troubled(pods, first)]
+    .filter(pod => pod !== null)
+    .map(pod => shortState(pod, now, trans))
+    .join(' · ');
 }
 
 export function loggedOut(trans: TranslationBundle): string {

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { firstLine } from '../executions';
-import { parsePod } from '../parse';
+import { parseExecution, parsePod } from '../parse';
 import type { Fault } from '../request';
 import { RequestError } from '../request';
 import {
@@ -11,6 +11,7 @@ import {
   lostSentence,
   rough,
   shortState,
+  shortStates,
   size,
   stateLine
 } from '../sentences';
@@ -69,12 +70,41 @@ describe('sentences', () => {
     expect(lostSentence(bare, true, 1000, trans)).toMatch(/^No answer\. /);
   });
 
-  it('of one pod are of the one that needs most care', () => {
-    const pods = ['disconnected', 'connected', 'failed'].map((state, n) =>
-      told({ name: `p${n}`, state })
-    );
-    expect(foremost(pods)?.name).toBe('p2');
-    expect(foremost([])).toBeNull();
+  describe('of one pod among several', () => {
+    const some = (...states: string[]) =>
+      states.map((state, n) => told({ name: `p${n}`, state, since: null }));
+    const on = (...pods: string[]) =>
+      pods.map(pod => ({
+        ...parseExecution({ id: pod, started: 1 })!,
+        pod,
+        kernel: 'k',
+        linked: true
+      }));
+    const line = (pods: IPod[], active = on()) =>
+      shortStates(pods, active, 0, trans);
+
+    it('are of the one where something runs', () => {
+      const pods = some('connected', 'reconnecting', 'failed');
+      expect(line(pods, on('p1'))).toBe('p1: no link · p2: failed');
+      expect(line(some('connected', 'connected'), on('p1'))).toBe('p1');
+      // What is reached is waited for first.
+      const cut = { ...on('p0')[0], linked: false };
+      expect(foremost(pods, [cut, ...on('p1')])?.name).toBe('p1');
+      expect(foremost(pods, [cut])?.name).toBe('p0');
+    });
+
+    it('are of one where something could run, with what is wrong elsewhere', () => {
+      expect(line(some('disconnected', 'connected'))).toBe('p1');
+      expect(line(some('failed', 'connected'))).toBe('p1 · p0: failed');
+      expect(line(some('failed', 'connecting'))).toBe(
+        'p1: connecting · p0: failed'
+      );
+      expect(line(some('failed', 'host-key', 'connected'))).toBe(
+        'p2 · p1: host key?'
+      );
+      expect(line(some('disconnected'))).toBe('p0: not connected');
+      expect(line([])).toBe('');
+    });
   });
 
   it('of what went wrong are none of a program', () => {

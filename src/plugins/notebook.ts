@@ -11,7 +11,7 @@ import { isGPUCell, toggle, usesMagics } from '../cells';
 import { CommandIDs, DOMAIN } from '../ids';
 import { gpuIcon, stateIcon } from '../icons';
 import { Magics } from '../magics';
-import { foremost, shortState } from '../sentences';
+import { foremost, shortStates } from '../sentences';
 import { IRemoteGPU } from '../tokens';
 
 /** "Run on GPU" in the toolbars, and the magics that it takes. */
@@ -36,6 +36,8 @@ export const notebook: JupyterFrontEndPlugin<void> = {
         ? cell.sharedModel.getSource()
         : null;
     };
+    const statesNow = () =>
+      shortStates(model.pods, model.active, model.now(), trans);
     /** Whether this button is the one that tells how the pod is. */
     const tells = (place: unknown) => bar === null && place === 'notebook';
 
@@ -43,17 +45,17 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       // Buttons show the icon alone.
       label: ({ place }) => (place ? '' : trans.__('Run on GPU')),
       caption: ({ place }) => {
-        const pod = tells(place) ? foremost(model.pods) : null;
+        const states = tells(place) ? statesNow() : '';
         const does = isGPUCell(source() ?? '')
           ? trans.__('Run this cell here: remove %1', '%%gpu')
           : trans.__('Run on GPU: add %1 to this cell', '%%gpu');
-        return pod ? `${shortState(pod, model.now(), trans)}. ${does}` : does;
+        return states ? `${states}. ${does}` : does;
       },
       // Not as a toggle: toolbars would set aria-pressed on an element that may not have it.
       className: () => (isGPUCell(source() ?? '') ? 'lm-mod-toggled' : ''),
       icon: ({ place }) =>
         place === 'notebook'
-          ? stateIcon(foremost(model.pods)?.state)
+          ? stateIcon(foremost(model.pods, model.active)?.state)
           : place === 'cell'
             ? gpuIcon
             : undefined,
@@ -89,9 +91,8 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     // Toolbars draw a button anew when its command is said to have changed.
     let shown = '';
     const changed = () => {
-      const pod = foremost(model.pods);
       const now =
-        (pod ? shortState(pod, model.now(), trans) : '') +
+        statesNow() +
         String(isGPUCell(source() ?? '')) +
         String(source() !== null);
       if (now !== shown) {

@@ -6,8 +6,8 @@ import { fileName } from '../cells';
 import { Clock } from '../clock';
 import { Surroundings, useNow, useTrans } from '../components/context';
 import { Elapsed, look } from '../components/parts';
-import { firstLine } from '../executions';
-import { foremost, shortState } from '../sentences';
+import { firstLine, foremostOf } from '../executions';
+import { foremost, shortState, troubled } from '../sentences';
 import type { IRemoteGPU } from '../tokens';
 import type { IPlacedExecution, IPod } from '../types';
 
@@ -49,7 +49,7 @@ export class StatusItem extends ReactWidget {
           ) : model.link === 'logged-out' ? (
             trans.__('Remote GPU: not logged in')
           ) : (
-            <Status pod={foremost(model.pods)} active={model.active} />
+            <Status pods={model.pods} active={model.active} />
           )}
         </button>
       </Surroundings.Provider>
@@ -64,24 +64,23 @@ export class StatusItem extends ReactWidget {
 }
 
 function Status(props: {
-  pod: IPod | null;
+  pods: readonly IPod[];
   active: readonly IPlacedExecution[];
 }): JSX.Element {
   const trans = useTrans();
-  const { pod, active } = props;
+  const { pods, active } = props;
+  const pod = foremost(pods, active);
+  const other = troubled(pods, pod);
   if (pod === null) {
     return <>{trans.__('Remote GPU')}</>;
   }
-  const runs = active.find(({ state }) => state === 'running');
+  const first = foremostOf(active);
+  const runs = first?.state === 'running' ? first : null;
   return (
     <>
       <span className={look(pod.state)} aria-hidden="true" />
       <span>
-        {pod.state === 'reconnecting' ? (
-          <Counting pod={pod} />
-        ) : (
-          shortState(pod, 0, trans)
-        )}
+        <ShortState pod={pod} />
       </span>
       {runs && (
         <span className="jp-RemoteGPU-num">
@@ -95,7 +94,22 @@ function Status(props: {
         </span>
       )}
       {active.length > 1 && <span>{`+${active.length - 1}`}</span>}
+      {other && (
+        <span>
+          {'· '}
+          <ShortState pod={other} />
+        </span>
+      )}
     </>
+  );
+}
+
+function ShortState({ pod }: { pod: IPod }): JSX.Element {
+  const trans = useTrans();
+  return pod.state === 'reconnecting' ? (
+    <Counting pod={pod} />
+  ) : (
+    <>{shortState(pod, 0, trans)}</>
   );
 }
 
