@@ -2,6 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
+import type { Fault } from './request';
 import type {
   IExecution,
   IKernelList,
@@ -26,7 +27,7 @@ export type Link =
   | 'trouble';
 
 /** Whether no question has an answer until the model says that the link is back. */
-export function isAway(link: Link): boolean {
+export function isAway(link: Link | Fault): boolean {
   return link === 'server-gone' || link === 'logged-out';
 }
 

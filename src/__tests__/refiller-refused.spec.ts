@@ -1,3 +1,4 @@
+import { parseOutputs } from '../parse';
 import { RequestError } from '../request';
 import { FilledNotebook, settled, text } from './filled';
 
@@ -70,6 +71,47 @@ describe('a refill that is refused', () => {
       const asked = model.executions.mock.calls.length;
       await jest.advanceTimersByTimeAsync(120_000);
       expect(model.executions).toHaveBeenCalledTimes(asked);
+    }
+  );
+
+  it.each(['server-gone', 'logged-out'] as const)(
+    'leaves it to the model to look for a server: %s',
+    async fault => {
+      const { model } = notebook;
+      await notebook.open();
+      expect(notebook.outputs).toEqual([text('a')]);
+      model.refresh.mockImplementation(() => {
+        model.link = fault;
+        model.changed.emit();
+        return Promise.resolve();
+      });
+      model.executions.mockRejectedValue(new RequestError(fault, ''));
+      model.outputs.mockRejectedValue(new RequestError(fault, ''));
+      jest.useFakeTimers({ advanceTimers: true });
+      await notebook.refiller.check();
+      await notebook.later();
+      await jest.advanceTimersByTimeAsync(3000);
+      const asked = () =>
+        model.executions.mock.calls.length + model.outputs.mock.calls.length;
+      const before = asked();
+      await jest.advanceTimersByTimeAsync(300_000);
+      await notebook.later();
+      expect(asked()).toBe(before);
+
+      model.executions.mockImplementation(() => Promise.resolve(model.listed));
+      model.outputs.mockReset();
+      model.outputs.mockImplementation(() =>
+        Promise.resolve(
+          parseOutputs(
+            { execution: { id: 'one' }, code: 'x', outputs: [text('ab')] },
+            '"2"'
+          )
+        )
+      );
+      model.link = 'ok';
+      model.changed.emit();
+      await settled();
+      expect(notebook.outputs).toEqual([text('ab')]);
     }
   );
 

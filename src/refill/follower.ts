@@ -2,6 +2,7 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 
 import { RequestError } from '../request';
 import type { IRemoteGPU } from '../tokens';
+import { isAway } from '../tokens';
 import type { IExecution, IOutputs } from '../types';
 
 /** Seconds between two questions: while somebody looks, and while nobody does. */
@@ -59,6 +60,10 @@ export class Follower {
           void model.refresh();
         }
         await this._pause(pause);
+        while (isAway(model.link) && !this._isStopped) {
+          // The model looks for the server, for all of us.
+          await this._pause(null);
+        }
         continue;
       }
       this._troubled = false;
@@ -91,12 +96,16 @@ export class Follower {
     }
   }
 
-  private _pause(seconds: number): Promise<void> {
+  /** Null: until it is woken. */
+  private _pause(seconds: number | null): Promise<void> {
     if (this._isStopped) {
       return Promise.resolve();
     }
     return new Promise(resolve => {
-      const timer = setTimeout(() => this._wake(), seconds * 1000);
+      const timer =
+        seconds === null
+          ? undefined
+          : setTimeout(() => this._wake(), seconds * 1000);
       this._wakeUp = () => {
         clearTimeout(timer);
         this._wakeUp = null;

@@ -7,6 +7,7 @@ import { Signal } from '@lumino/signaling';
 import { RequestError } from '../request';
 import { Retry } from '../retry';
 import type { IRemoteGPU, Link } from '../tokens';
+import { isAway } from '../tokens';
 import type { IExecution } from '../types';
 import { Deeds } from './deeds';
 import { Document } from './document';
@@ -95,7 +96,7 @@ export class Refiller implements IDisposable {
         // With the link there is another try at once.
         this._missed = true;
         this._retry.again();
-        if (error.fault === 'server-gone') {
+        if (isAway(error.fault)) {
           void this.options.model.refresh();
         }
       }
@@ -253,8 +254,12 @@ export class Refiller implements IDisposable {
   private readonly _listing: Listing;
   private readonly _sharing: Sharing;
   private readonly _filler: Filler;
-  /** The link may be well, and only this question without an answer. */
-  private readonly _retry = new Retry(() => void this.check());
+  /** The link may be well, and only this question without an answer; else the model looks for it. */
+  private readonly _retry = new Retry(() => {
+    if (!isAway(this.options.model.link)) {
+      void this.check();
+    }
+  });
   private _version = '';
   private _link: Link;
   private _checking = false;
