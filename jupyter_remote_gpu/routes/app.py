@@ -39,6 +39,8 @@ class RemoteGPUApp(ExtensionApp):
 
     _manager: Manager | None = None
 
+    _shown: object = None
+
     def initialize_settings(self) -> None:
         """Make the manager; nothing is asked of the daemon before the first request."""
         assert self.serverapp is not None
@@ -67,6 +69,19 @@ class RemoteGPUApp(ExtensionApp):
         return self.serverapp.event_logger
 
     def _told(self, snapshot: dict[str, Any]) -> None:
+        # While a cell prints, the daemon tells every 2 s how far its log goes: no page shows that.
+        shown = _without_progress(snapshot)
+        if shown == self._shown:
+            return
+        self._shown = shown
         pods = [{"pod": pod["name"], "state": pod["state"]} for pod in snapshot["pods"]]
         data = {"revision": snapshot["revision"], "pods": pods}
         self._events.emit(schema_id=EVENT, data=data)
+
+
+def _without_progress(snapshot: dict[str, Any]) -> object:
+    def of(item: dict[str, Any], *lists: str) -> dict[str, Any]:
+        below = {name: [of(each, *lists[1:]) for each in item[name]] for name in lists[:1]}
+        return {**item, "last": None, **below}
+
+    return snapshot["daemon"], [of(pod, "kernels", "executions") for pod in snapshot["pods"]]

@@ -121,6 +121,7 @@ def ran_here(codes: dict[str, str], folder: Path) -> Any:
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(
         notebook,
+        timeout=PATIENCE,
         kernel_name="python3",
         allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
