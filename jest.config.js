@@ -21,6 +21,7 @@ module.exports = {
   reporters: ['default'],
   // JupyterLab's test helpers print thousands of lines.
   silent: true,
+  setupFilesAfterEnv: ['<rootDir>/src/__tests__/setup.ts'],
   // Not .venv, lib and labextension, which have copies of the same names.
   roots: ['<rootDir>/src'],
   testPathIgnorePatterns: ['/node_modules/'],

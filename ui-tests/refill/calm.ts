@@ -3,6 +3,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import { expect, test as base } from '@playwright/test';
 
+import { errorsOf } from '../errors';
 import { PATIENCE, ask, connect } from './demo';
 
 export { expect };
@@ -10,16 +11,7 @@ export { expect };
 export const test = base.extend<{ calm: void }>({
   calm: [
     async ({ page }, use) => {
-      const errors: string[] = [];
-      page.on('pageerror', error => errors.push(String(error)));
-      page.on('console', message => {
-        if (
-          message.type() === 'error' &&
-          message.location().url.includes('/extensions/jupyter-remote-gpu/')
-        ) {
-          errors.push(message.text());
-        }
-      });
+      const errors = errorsOf(page);
       await use();
       expect(errors).toEqual([]);
     },

@@ -4,6 +4,8 @@ import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import AxeBuilder from '@axe-core/playwright';
 import type { Locator } from '@playwright/test';
 
+import { errorsOf } from '../errors';
+
 const URL = `http://127.0.0.1:${process.env.JRG_UI_PORT}`;
 /** How long a test waits for a pod at most. */
 export const PATIENCE = { timeout: 30_000 };
@@ -14,16 +16,7 @@ export { expect };
 export const test = base.extend<{ calm: void }>({
   calm: [
     async ({ page }, use) => {
-      const errors: string[] = [];
-      page.on('pageerror', error => errors.push(String(error)));
-      page.on('console', message => {
-        if (
-          message.type() === 'error' &&
-          message.location().url.includes('/extensions/jupyter-remote-gpu/')
-        ) {
-          errors.push(message.text());
-        }
-      });
+      const errors = errorsOf(page);
       await use();
       expect(errors).toEqual([]);
     },
