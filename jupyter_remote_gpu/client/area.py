@@ -72,6 +72,10 @@ class OutputArea:
             self._displays.setdefault(display_id, []).append(output)
         outputs.append(output)
 
+    def and_then(self, output: Output) -> list[Output]:
+        """The outputs as they were with one more, which is no text."""
+        return [*([] if self._clear_next else self.outputs), output]
+
     def clear(self, wait: bool = False) -> None:
         """Empty the area now, or when the next output comes."""
         self._clear_next = wait

@@ -44,8 +44,8 @@ class OutputFold:
         `count`, or what the kernel told.
     outcome : str or None
         ``ok``, ``error``, ``aborted`` or ``died``; None while it is queued or runs.
-    ended : dict
-        The keeper's words about the end.
+    ended, died : dict
+        The keeper's words about the end of the execution, and of the kernel.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class OutputFold:
         self.execution_count = count
         self.outcome: str | None = None
         self.ended: dict[str, Any] = {}
+        self.died: dict[str, Any] = {}
         self.comms = CommFold(cursor) if comms is None else comms
         self._own_comms = comms is None
         self._count = count
@@ -90,12 +91,18 @@ class OutputFold:
             self.comms.feed(rest)
         if missing := self._gaps.before(rest):
             self._area.add({"output_type": "stream", "name": "stderr", "text": missing})
+        if rest.channel == "keeper" and rest.type == "died":
+            self.died = rest.content
         if rest.execution == self.execution:
             if rest.channel == "iopub":
                 self._on_message(rest)
             elif rest.channel == "keeper" and rest.type == "ended":
                 self.ended = rest.content
                 self.outcome = str(self.ended.get("outcome"))
+
+    def and_then(self, output: Output) -> list[Output]:
+        """The outputs as they were if that one came now."""
+        return self._area.and_then(output)
 
     def update_display(
         self, display_id: str, data: Mapping[str, Any], metadata: Mapping[str, Any]

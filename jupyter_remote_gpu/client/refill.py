@@ -13,6 +13,7 @@ from ..models import Outcome
 from ..wire.records import Record
 from .area import Output
 from .control import Control
+from .ends import end_output
 from .kernel_reading import KernelReading, Kernels, shown_widgets, widget_of
 from .log_reading import READ_SECONDS, LogReading
 from .outputs import OutputFold
@@ -202,7 +203,10 @@ class Reading(LogReading):
                 told = kernel.displays.get(name)
                 if told is not None and told.at > at:
                     fold.update_display(name, told.data, told.metadata)
-        outputs = [dict(output) for output in fold.outputs]  # theirs go on changing
+        # Live the magic raises it; no message of the kernel says so.
+        end = end_output(outcome, str(found.get("pod")), {**fold.ended, **fold.died})
+        shown = fold.outputs if end is None else fold.and_then(end)
+        outputs = [dict(output) for output in shown]  # theirs go on changing
         return Completed(
             execution=found,
             code=str(found["code"]) if self._code is None else self._code,

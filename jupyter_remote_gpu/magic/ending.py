@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..client.ends import UNRUN, death
 from ..models import Outcome
 from .execution import Execution
 from .kernels import RemoteKernel
 from .raised import KernelDied, remote_error
 from .sink import running_kernel
 
-__all__ = ["finish", "how_it_died", "kernel_died"]
+__all__ = ["finish", "kernel_died"]
 
 
 def finish(shell: Any, remote: RemoteKernel, execution: Execution) -> None:
@@ -30,9 +31,7 @@ def finish(shell: Any, remote: RemoteKernel, execution: Execution) -> None:
     if outcome == Outcome.DIED:
         raise kernel_died(remote, execution)
     if outcome == Outcome.ABORTED:
-        raise remote_error(
-            {"ename": "KeyboardInterrupt", "evalue": "The cell was taken back unrun."}, {}
-        )
+        raise remote_error({"ename": "KeyboardInterrupt", "evalue": UNRUN}, {})
     reply = {**execution.ended, **execution.reply}
     if execution.error is not None and not execution.error_shown:
         raise remote_error(execution.error, remote.counts)
@@ -42,31 +41,7 @@ def finish(shell: Any, remote: RemoteKernel, execution: Execution) -> None:
 
 def kernel_died(remote: RemoteKernel, execution: Execution) -> KernelDied:
     """The error that says how the kernel ended."""
-    said = {**execution.ended, **execution.died}
-    stderr = str(said.get("stderr") or "").strip()
-    tail = f"\nIts last words:\n{stderr[-2000:]}" if stderr else ""
-    return KernelDied(
-        f"{how_it_died(remote.pod, said)} while this cell ran. What it had printed stands above; "
-        f"its variables are lost. The next `%%gpu` cell starts a fresh kernel.{tail}"
-    )
-
-
-def how_it_died(pod: str, said: dict[str, Any]) -> str:
-    """The beginning of a sentence: the kernel on the pod, and how it ended.
-
-    Parameters
-    ----------
-    said : dict
-        The content of the keeper's `died`.
-    """
-    if said.get("asked"):
-        return f"The kernel on {pod} was stopped"
-    if said.get("signal"):
-        often = " (often: out of memory)" if said["signal"] == "SIGKILL" else ""
-        return f"The kernel on {pod} was killed by {said['signal']}{often}"
-    if said.get("code") is None:
-        return f"The kernel on {pod} is gone"
-    return f"The kernel on {pod} ended with status {said['code']}"
+    return KernelDied(death(remote.pod, {**execution.ended, **execution.died}))
 
 
 def _page(shell: Any, execution: Execution) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from ..client.ends import how_it_died
 from ..errors import Conflict, DaemonError
 from ..models import Outcome
-from .ending import how_it_died
 from .stopping import interrupt
 
 if TYPE_CHECKING:

@@ -29,7 +29,11 @@ function cellOf(trusted: boolean): ICodeCellModel {
 }
 
 describe('the note at a cell that was filled', () => {
-  const told = (trusted: boolean, outputs: readonly object[]) => {
+  const told = (
+    trusted: boolean,
+    outputs: readonly object[],
+    outcome: string | null = null
+  ) => {
     const filling = new Filling(cellOf(trusted), 'e', {
       trans: nullTranslator.load('jupyter_remote_gpu'),
       notebook: { model: null } as Notebook,
@@ -37,7 +41,7 @@ describe('the note at a cell that was filled', () => {
     });
     const execution = parseExecution({ id: 'e', code: 'x', started: 1000 })!;
     const node = document.createElement('div');
-    const rest = { code: 'x', count: 1, outcome: null, widgets: null };
+    const rest = { code: 'x', count: 1, outcome, widgets: null };
     filling.outputs = {
       ...rest,
       execution,
@@ -60,5 +64,14 @@ describe('the note at a cell that was filled', () => {
       expect(text).toContain('Output from the pod, since');
       expect(text).not.toContain('Trust');
     }
+  });
+
+  it.each([
+    ['ok', /from the pod, [^.]*–…Undo×$/],
+    ['died', /from the pod, [^.]*–…\. The kernel diedUndo×$/],
+    ['aborted', /from the pod, [^.]*–…\. The cell was taken back unrunUndo×$/]
+  ])('says how an execution ended: %s', (outcome, expected) => {
+    const stream = { output_type: 'stream', name: 'stdout', text: 'a' };
+    expect(told(true, [stream], outcome)).toMatch(expected);
   });
 });

@@ -57,7 +57,7 @@ export class Filling {
       if (views[0]) {
         const asText =
           !cell.trusted && told.outputs.some(each => widgetOf(each) !== null);
-        this._note.show(views[0].node, told.execution, over, asText);
+        this._note.show(views[0].node, told.execution, told.outcome, asText);
       }
     }
     this._stale = told.widgets !== null;

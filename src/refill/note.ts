@@ -35,12 +35,13 @@ export class Note {
   /**
    * Show it at `cell`, unless it was dismissed.
    *
+   * @param outcome - How the execution ended; null: it has not.
    * @param asText - Widgets in it show as text, for nobody trusts the notebook.
    */
   show(
     cell: HTMLElement,
     execution: IExecution,
-    over: boolean,
+    outcome: string | null,
     asText: boolean
   ): void {
     if (this._dismissed) {
@@ -48,7 +49,7 @@ export class Note {
     }
     const { trans } = this.options;
     const from = time(execution.started ?? execution.requested);
-    const told = over
+    const told = outcome
       ? trans.__(
           'Output completed from the pod, %1–%2',
           from,
@@ -58,7 +59,14 @@ export class Note {
     const hint = trans.__(
       'Its widgets show as text until you trust the notebook: “Trust Notebook” in the command palette'
     );
-    const text = asText ? `${told}. ${hint}` : told;
+    const text = [
+      told,
+      outcome === 'died' ? trans.__('The kernel died') : '',
+      outcome === 'aborted' ? trans.__('The cell was taken back unrun') : '',
+      asText ? hint : ''
+    ]
+      .filter(Boolean)
+      .join('. ');
     if (this._text.textContent !== text) {
       this._text.textContent = text;
     }

@@ -139,3 +139,27 @@ def test_one_that_is_used_is_not_let_go_of(monkeypatch: pytest.MonkeyPatch) -> N
         assert first.is_closed
 
     asyncio.run(scenario())
+
+
+def test_a_cell_that_did_not_end_by_itself_says_so(
+    connected: InsideServer, cell: KernelFace, notebook: str
+) -> None:
+    dies = "import os, time\nprint('said', flush=True)\ntime.sleep(3); os.kill(os.getpid(), 9)"
+    first = submit(cell, dies, notebook=notebook, cell="c1")
+    cell.until_text(first, "said")
+    second = submit(cell, "1", notebook=notebook, cell="c2")
+    third = submit(cell, "2", notebook=notebook, cell="c3")
+    until(lambda: asked(connected, third).status == 200, "the third is known")
+    connected.ask("POST", f"/executions/{third}/interrupt", status=202)
+    for execution in (first, second, third):
+        cell.ended(execution)
+    told = [asked(connected, execution).json for execution in (first, second, third)]
+    assert [each["outcome"] for each in told] == ["died", "died", "aborted"]
+    assert [each["outputs"][-1]["ename"] for each in told] == [
+        *["KernelDied"] * 2,
+        "KeyboardInterrupt",
+    ]
+    text, error = told[0]["outputs"]
+    assert text["text"] == "said\n"
+    assert "The kernel on pod was killed by SIGKILL" in error["evalue"]
+    assert asked(connected, first).json == told[0]

@@ -1,0 +1,58 @@
+"""What is said of a cell whose kernel ended under it, or that was taken back unrun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..models import Outcome
+from .area import Output
+
+__all__ = ["UNRUN", "death", "end_output", "how_it_died"]
+
+UNRUN = "The cell was taken back unrun."
+_WORDS = 2000
+"""So much of the kernel's last words is shown, in characters."""
+
+
+def how_it_died(pod: str, said: Mapping[str, Any]) -> str:
+    """The beginning of a sentence: the kernel on the pod, and how it ended.
+
+    Parameters
+    ----------
+    said : dict
+        The content of the keeper's `died`.
+    """
+    if said.get("asked"):
+        return f"The kernel on {pod} was stopped"
+    if said.get("signal"):
+        often = " (often: out of memory)" if said["signal"] == "SIGKILL" else ""
+        return f"The kernel on {pod} was killed by {said['signal']}{often}"
+    if said.get("code") is None:
+        return f"The kernel on {pod} is gone"
+    return f"The kernel on {pod} ended with status {said['code']}"
+
+
+def death(pod: str, said: Mapping[str, Any]) -> str:
+    """How the kernel ended while the cell ran, with its last words."""
+    stderr = str(said.get("stderr") or "").strip()
+    tail = f"\nIts last words:\n{stderr[-_WORDS:]}" if stderr else ""
+    return (
+        f"{how_it_died(pod, said)} while this cell ran. What it had printed stands above; "
+        f"its variables are lost. The next `%%gpu` cell starts a fresh kernel.{tail}"
+    )
+
+
+def end_output(outcome: str | None, pod: str, said: Mapping[str, Any]) -> Output | None:
+    """The output that says so: as the magic raises it in a notebook that is there.
+
+    None of a cell that ended by itself: the kernel has said so.
+    """
+    if outcome == Outcome.DIED:
+        ename, evalue = "KernelDied", death(pod, said)
+    elif outcome == Outcome.ABORTED:
+        ename, evalue = "KeyboardInterrupt", UNRUN
+    else:
+        return None
+    trace = [f"{ename}: {evalue}"]
+    return {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": trace}
