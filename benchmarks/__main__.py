@@ -71,7 +71,7 @@ def _tell(rows: list[Row], failed: list[str], book: Book) -> None:
             lines += ["", f"{row.what}:", *(f"- {note}" for note in row.notes)]
     text = "\n".join(lines) + "\n"
     (book.folder / "table.md").write_text(text)
-    print(f"\n{text}\nraw samples: {book.folder.relative_to(ROOT)}")
+    print(f"\n{text}\nraw samples: {book.folder}")
 
 
 if __name__ == "__main__":

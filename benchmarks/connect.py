@@ -72,7 +72,7 @@ def _by_hand(stage: Stage) -> float:
         assert ssh.stdin is not None
         ssh.stdin.write(json.dumps(info).encode())
         ssh.stdin.close()
-        client.load_connection_info({**info, **local})
+        client.load_connection_info({**info, **local})  # type: ignore[typeddict-item]
         client.start_channels()
         _until_ready(client, ssh)
         if ask(client, "1").results != ["1"]:

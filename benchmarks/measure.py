@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("JRG_BENCH_RESULTS") or Path(__file__).parent / "results")
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -94,8 +95,17 @@ def machine() -> dict[str, Any]:
         "processor": platform.processor() or platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "commit": _commit(),
         **{p: version(p) for p in packages},
     }
+
+
+def _commit() -> str:
+    words = ("git", "describe", "--always", "--dirty")
+    told = subprocess.run(
+        words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20
+    )
+    return told.stdout.strip() or "unknown"
 
 
 def load() -> dict[str, float]:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from .kernels import LocalKernel
 from .measure import Row

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
@@ -61,7 +62,7 @@ class Peer(threading.Thread):
         self._python = stage.python
         self._ready, self._over = threading.Event(), threading.Event()
         self.error: BaseException | None = None
-        self.info: dict[str, Any] = {}
+        self.info: KernelConnectionInfo = {}
         self.start()
         if not self._ready.wait(120) or self.error is not None:
             raise RuntimeError("sshpyk did not start its kernel") from self.error

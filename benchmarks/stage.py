@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from jupyter_remote_gpu.client.threaded import Face
 from jupyter_remote_gpu.demo.machine import Machine
