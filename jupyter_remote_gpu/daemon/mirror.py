@@ -12,11 +12,12 @@ from typing import Any
 
 from ..errors import WireError
 from ..wire.frames import BEGIN, HEAD, WHOLE
-from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log, Segment
+from ..wire.log import RETRY_SECONDS, SEGMENT_BYTES, Log
 from ..wire.reader import LogReader
 from ..wire.records import RANGE, check_id, frame_range, is_id
 from ..wire.rest import rest_of
 from ..wire.retention import Retention, Task, segment_bytes
+from ..wire.segments import Segment
 from . import store
 from .executions import Executions
 

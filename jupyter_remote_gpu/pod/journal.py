@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..wire.log import MEMORY_BYTES, SEGMENT_BYTES, Log, Segment
+from ..wire.log import MEMORY_BYTES, SEGMENT_BYTES, Log
 from ..wire.reader import LogReader
 from ..wire.records import MAX_RECORD, encode_record, keeper_record
+from ..wire.segments import Segment
 
 MAX_MESSAGE = MAX_RECORD - (16 << 20)
 """In bytes; the rest of a record is for its head."""

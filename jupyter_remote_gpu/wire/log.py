@@ -7,18 +7,16 @@ cost no memory while they stand still, because they read the files.
 
 from __future__ import annotations
 
-import os
 import time
-from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WireError
 from .frames import BEGIN, END, HEAD, MIDDLE, WHOLE
 from .overflow import Overflow
-from .reader import LogReader, scan_segment
+from .reader import LogReader
 from .records import MAX_RECORD, check_size, frame_range
+from .segments import Row, Segment, scan_segment, segment_path
 from .tail import Tail
 
 SEGMENT_BYTES = 8 << 20
@@ -26,16 +24,7 @@ MEMORY_BYTES = 32 << 20
 RETRY_SECONDS = 1.0
 
 
-@dataclass(eq=False)
-class Segment:
-    """One file of a log: the records from number `first` up to the next segment's."""
-
-    first: int
-    path: Path
-    size: int = 0
-
-
-class Log:
+class Log(Row):
     """An append-only, numbered log in a folder.
 
     Parameters
@@ -57,6 +46,8 @@ class Log:
         Why nothing can be written at the moment; what came since is in memory only.
     congested : bool
         The memory is full as well: whoever can wait should stop appending.
+    cuts : int
+        How often it was cut: a reader's place may be gone.
     """
 
     def __init__(
@@ -67,9 +58,9 @@ class Log:
         memory_bytes: int = MEMORY_BYTES,
         on_closed: Callable[[Segment], None] | None = None,
     ) -> None:
-        self.folder = folder
-        self.segments: list[Segment] = []
+        super().__init__(folder)
         self.last = 0
+        self.cuts = 0
         self.trouble: str | None = None
         self.memory = Overflow(memory_bytes)
         self.segment_bytes = segment_bytes
@@ -84,8 +75,7 @@ class Log:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self.folder.glob("*.new"):
             path.unlink()  # of an owner that was killed while a segment was rewritten
-        for path in sorted(self.folder.glob("*.seg")):
-            self.segments.append(Segment(int(path.stem), path, path.stat().st_size))
+        self.find()
         if not self.segments:
             return self._add_segment(1)
         newest = self.segments[-1]
@@ -98,7 +88,7 @@ class Log:
         return Tail(newest.path, good)
 
     def _add_segment(self, first: int) -> Tail:
-        path = self.folder / f"{first:020d}.seg"
+        path = segment_path(self.folder, first)
         tail = Tail(path)
         tail.create()
         self.segments.append(Segment(first, path))
@@ -107,11 +97,6 @@ class Log:
     def close(self) -> None:
         """Close the file that is written; readers keep what they have open."""
         self._tail.close()
-
-    @property
-    def size(self) -> int:
-        """Bytes in all segment files."""
-        return sum(s.size for s in self.segments)
 
     @property
     def congested(self) -> bool:
@@ -254,29 +239,27 @@ class Log:
         if self._on_closed is not None:
             self._on_closed(closed)
 
-    # -- replacing (compaction, retention)
+    def cut(self, first: int) -> None:
+        """Drop the segment that begins with record `first` and all that follows.
 
-    def adopt(self, old: Segment, path: Path) -> None:
-        """Put the file `path` (frames for the same range) in the place of the closed `old`.
+        Whoever cuts has it again, and appends it: readers that were further wait for that.
 
-        Readers that have the old file open finish it; later ones see the new.
+        Raises
+        ------
+        OSError
+            If the disk does not let it. Nothing may be appended before another `cut` did it.
         """
-        index = self.segments.index(old)
-        if index == len(self.segments) - 1:
-            raise ValueError("the segment that is written cannot be replaced")
-        new = Segment(old.first, old.path, path.stat().st_size)
-        os.replace(path, old.path)
-        self.segments[index] = new
-
-    def segment_after(self, first: int) -> Segment | None:
-        """The segment that follows the one which begins at `first`."""
-        index = bisect_right(self.segments, first, key=lambda s: s.first)
-        return self.segments[index] if index < len(self.segments) else None
-
-    def segment_with(self, number: int) -> Segment | None:
-        """The segment in which record `number` lies or will lie."""
-        index = bisect_right(self.segments, number, key=lambda s: s.first)
-        return self.segments[index - 1] if index else None
+        self.rollback()
+        self.cuts += 1
+        self.last = first - 1
+        self.memory.clear()
+        self._tail.close()
+        # The newest goes first: what is left by a daemon that is killed meanwhile has no hole.
+        while self.segments and self.segments[-1].first >= first:
+            self.segments[-1].path.unlink(missing_ok=True)
+            self.segments.pop()
+        self._tail = self._add_segment(first)
+        self.damage = None
 
     def reader(self, cursor: int) -> LogReader:
         """A reader of what follows `cursor`; `WireError` (code ``cursor``) beyond the end."""

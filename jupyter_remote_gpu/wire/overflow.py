@@ -44,6 +44,11 @@ class Overflow:
         self.size -= len(item[2])
         return item
 
+    def clear(self) -> None:
+        """Drop all of it."""
+        self._items.clear()
+        self.size = 0
+
     def put_back(self, first: int, last: int, data: bytes) -> None:
         """Put records in front of the others."""
         self._items.appendleft((first, last, data))

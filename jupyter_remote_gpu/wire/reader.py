@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import os
-import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import WireError
 from .frames import BEGIN, END, HEAD, WHOLE, check_head
 from .records import RANGE, frame_range
+from .segments import Segment
 
 if TYPE_CHECKING:
-    from .log import Log, Segment
+    from .log import Log
 
 CHUNK = 256 << 10
-
-
-def scan_segment(fd: int) -> tuple[int, int]:
-    """Check a segment from its beginning.
-
-    Returns
-    -------
-    size, last : int
-        Bytes up to the end of the last whole, undamaged record, and its number (0: none).
-    """
-    end = os.fstat(fd).st_size
-    at = good = last = 0
-    pending: int | None = None
-    while at + HEAD.size <= end:
-        size, kind, crc = HEAD.unpack(os.pread(fd, HEAD.size, at))
-        try:
-            check_head(size, kind)
-        except WireError:
-            break
-        payload = os.pread(fd, size, at + HEAD.size)
-        if len(payload) < size or zlib.crc32(payload) != crc:
-            break
-        at += HEAD.size + size
-        if kind in (WHOLE, BEGIN):
-            if size < RANGE.size:
-                break
-            pending = RANGE.unpack_from(payload)[1]
-        if kind in (WHOLE, END) and pending is not None:
-            good, last, pending = at, pending, None
-    return good, last
 
 
 def _passed(data: bytes, cursor: int) -> int:
@@ -73,6 +43,12 @@ class LogReader:
         self._offset = 0
         self._open_last = 0
         self._ahead = False
+        self._cuts = log.cuts
+
+    @property
+    def inside(self) -> bool:
+        """Whether the beginning of a record was read, and its end was not."""
+        return self._open_last > self.cursor
 
     def read(self, max_bytes: int = CHUNK) -> bytes:
         """The next whole frames, about `max_bytes` of them; ``b""`` at the end.
@@ -80,8 +56,22 @@ class LogReader:
         Raises
         ------
         WireError
-            If a segment file is damaged.
+            If a segment file is damaged; the log then knows of it.
         """
+        if self._cuts != self._log.cuts:
+            if self.inside:
+                raise WireError("the log was cut inside the record that is being read")
+            self.close()
+            self._cuts = self._log.cuts
+        try:
+            return self._read(max_bytes)
+        except WireError:
+            self._log.found_damage(self.cursor + 1)
+            raise
+
+    def _read(self, max_bytes: int) -> bytes:
+        if self.cursor > self._log.last:
+            return b""  # it was cut, and what we have read is still to come again
         while True:
             if self._segment is None:
                 self._locate()
@@ -96,6 +86,8 @@ class LogReader:
             following = self._log.segment_after(self._segment.first)
             if following is None:
                 return self._read_memory()
+            if self.cursor + 1 < following.first:
+                raise WireError(f"record {self.cursor + 1} is missing in {self._log.folder}")
             self._open(following)
 
     def close(self) -> None:
@@ -112,7 +104,10 @@ class LogReader:
     def _open(self, segment: Segment) -> None:
         ahead = self._ahead
         self.close()
-        self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as e:
+            raise WireError(f"{segment.path} is gone") from e
         self._segment = segment
         self._offset = 0
         self._ahead = ahead

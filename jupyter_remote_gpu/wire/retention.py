@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .log import Log, Segment
+from .log import Log
+from .segments import Segment
 
 FINISHED = "the output of finished cells made room: the log has a bound"
 MIDDLE = "the middle of a long output made room: the log has a bound"
