@@ -149,17 +149,21 @@ class LogReader:
         at = 0
         while len(data) - at >= HEAD.size:
             size, kind, _ = HEAD.unpack_from(data, at)
-            check_head(size, kind)
             stop = at + HEAD.size + size
-            if stop > len(data):
+            try:
+                check_head(size, kind)
+                if stop > len(data):
+                    if at:
+                        break
+                    data += os.pread(self._fd, stop - len(data), self._offset + len(data))
+                    if stop > len(data) or self._offset + stop > limit:
+                        raise WireError(f"{self._log.folder} has a segment that is cut short")
+                if kind in (WHOLE, BEGIN):
+                    self._open_last = frame_range(data, at)[1]
+            except WireError:
                 if at:
-                    break
-                more = os.pread(self._fd, stop - len(data), self._offset + len(data))
-                data += more
-                if stop > len(data) or self._offset + stop > limit:
-                    raise WireError(f"{self._log.folder} has a segment that is cut short")
-            if kind in (WHOLE, BEGIN):
-                self._open_last = frame_range(data, at)[1]
+                    break  # what is good before it comes first
+                raise
             if kind in (WHOLE, END):
                 self.cursor = self._open_last
             at = stop
