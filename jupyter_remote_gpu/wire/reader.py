@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import WireError
@@ -148,7 +149,7 @@ class LogReader:
         data = os.pread(self._fd, want, self._offset)
         at = 0
         while len(data) - at >= HEAD.size:
-            size, kind, _ = HEAD.unpack_from(data, at)
+            size, kind, crc = HEAD.unpack_from(data, at)
             stop = at + HEAD.size + size
             try:
                 check_head(size, kind)
@@ -158,6 +159,8 @@ class LogReader:
                     data += os.pread(self._fd, stop - len(data), self._offset + len(data))
                     if stop > len(data) or self._offset + stop > limit:
                         raise WireError(f"{self._log.folder} has a segment that is cut short")
+                if zlib.crc32(memoryview(data)[at + HEAD.size : stop]) != crc:
+                    raise WireError(f"{self._log.folder} has a damaged segment")
                 if kind in (WHOLE, BEGIN):
                     self._open_last = frame_range(data, at)[1]
             except WireError:
