@@ -24,8 +24,9 @@ async def list_kernels(pods: Pods, name: str | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``kernels``; and ``errors``, by pod, of those that could not be asked. What is known of
-        their kernels, as of those on a pod that is not connected, has ``stale``.
+        ``kernels``, each once, also where two pods are one machine; and ``errors``, by pod, of
+        those that could not be asked. What is known of their kernels, as of those on a pod that
+        is not connected, has ``stale``.
 
     Raises
     ------
@@ -37,10 +38,19 @@ async def list_kernels(pods: Pods, name: str | None) -> dict[str, Any]:
     errors = {e.name: error for e, (_, error) in zip(entries, found, strict=True) if error}
     if name and errors:
         raise errors[name]
+    kernels: Rows = {}
+    for row in (row for rows, _ in found for row in rows.values()):
+        if row["id"] not in kernels or _rank(row) > _rank(kernels[row["id"]]):
+            kernels[row["id"]] = row
     return {
-        "kernels": [row for rows, _ in found for row in rows.values()],
+        "kernels": list(kernels.values()),
         "errors": {pod: str(error) for pod, error in errors.items()},
     }
+
+
+def _rank(row: dict[str, Any]) -> tuple[bool, bool]:
+    """Under which of its pods' names a kernel can be spoken to best; the best is the greatest."""
+    return not row.get("stale"), bool(row.get("mirrored"))
 
 
 async def _of(pods: Pods, entry: PodEntry) -> tuple[Rows, RemoteGPUError | None]:

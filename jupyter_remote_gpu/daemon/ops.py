@@ -13,6 +13,7 @@ from ..wire.records import is_id
 from .doctor import examine
 from .entry import PodEntry
 from .interrupting import interrupt
+from .joining import bind, left_alone
 from .kernel_link import KernelLink
 from .listing import list_kernels
 from .opening import Opener
@@ -130,39 +131,35 @@ class Operations:
     # -- kernels
 
     async def _kernel_open(self, args: Args) -> Args:
-        return await self._opener.open(
+        start, fresh = args.get("start") is not False, bool(args.get("fresh"))
+        opened = await self._opener.open(
             _text(args, "pod"),
             client=_text_or_none(args, "client"),
             notebook=_text_or_none(args, "notebook"),
             local_kernel=_text_or_none(args, "local_kernel"),
             folder=_text(args, "folder"),
-            fresh=bool(args.get("fresh")),
-            start=args.get("start") is not False,
+            fresh=fresh,
+            start=start,
         )
+        if start and not fresh and not opened["joined"] and not opened["before"]:
+            # Its notebook may have been renamed, or its pod removed and added again.
+            left = await left_alone(self._pods, self._pods.entry(opened["pod"]))
+            opened["left"] = [row for row in left if row["id"] != opened["kernel"]]
+        return opened
 
     async def _kernel_list(self, args: Args) -> Args:
         return await list_kernels(self._pods, _text_or_none(args, "pod") or None)
 
     async def _kernel_bind(self, args: Args) -> Args:
-        entry = self._pods.entry(args.get("pod"))
-        kernel = self._pods.kernel(args.get("kernel"))
-        notebook = _text_or_none(args, "notebook")
-        if kernel.state.mirror.pod != entry.name:
-            raise NotFound(f"Kernel {kernel.state.id[:8]} is not on pod {entry.name}.")
-        self._pods.bindings.bind(
-            entry.name, kernel.state.id, notebook, _text_or_none(args, "local_kernel")
-        )
-        if notebook:
-            kernel.state.mirror.note(notebook=notebook)
+        entry, kernel = self._pods.entry(args.get("pod")), _kernel_id(args)
+        notebook, local = _text_or_none(args, "notebook"), _text_or_none(args, "local_kernel")
+        bound = await bind(self._pods, entry, kernel, notebook, local)
         self._snapshots.changed()
-        return {}
+        return bound
 
     async def _kernel_stop(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("pod"))
-        kernel = args.get("kernel")
-        if not is_id(kernel):
-            raise BadInput(f"{kernel!r:.60} is not a kernel's id.")
-        await entry.need().run("stop", {"kernel": kernel}, STOP_SECONDS)
+        await entry.need().run("stop", {"kernel": _kernel_id(args)}, STOP_SECONDS)
         return {}
 
     async def _kernel_restart(self, args: Args) -> Args:
@@ -195,7 +192,9 @@ class Operations:
             if name.startswith(prefix)
         ]
         if not found:
-            raise NotFound(f"No execution begins with {prefix[:40]}. See: %gpu kernels")
+            raise NotFound(
+                f"No cell that this laptop knows has an id that begins with {prefix[:40]}."
+            )
         if len(found) > 1:
             raise Conflict(
                 f"{len(found)} executions begin with {prefix[:40]}: give more digits.",
@@ -221,6 +220,13 @@ class Operations:
     async def _daemon_stop(self, args: Args) -> Args:
         asyncio.get_running_loop().call_later(0.05, self._stop)
         return {}
+
+
+def _kernel_id(args: Args) -> str:
+    kernel = args.get("kernel")
+    if not is_id(kernel):
+        raise BadInput(f"{kernel!r:.60} is not a kernel's id.")
+    return str(kernel)
 
 
 def _text(args: Args, name: str) -> str:

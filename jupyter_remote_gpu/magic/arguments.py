@@ -63,8 +63,12 @@ def _line_parser() -> _Parser:
         verb(name, help).add_argument("pod", nargs="?")
     attach = verb("attach", "show a cell's output from its first line, and follow it")
     attach.add_argument("id", nargs="?", help="the beginning of its id; this notebook's newest")
-    stop = verb("stop", "end a kernel")
-    stop.add_argument("id", help="the beginning of its id, as `%%gpu kernels` shows it")
+    for name, help in (
+        ("join", "work on in a kernel that lives on the pod (the notebook was renamed, say)"),
+        ("stop", "end a kernel"),
+    ):
+        its_id = "the beginning of its id, as `%%gpu kernels` shows it"
+        verb(name, help).add_argument("id", help=its_id)
     return parser
 
 

@@ -7,11 +7,12 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from ..errors import BadInput, DaemonError, LinkError, NotFound, PodError
+from ..errors import DaemonError, LinkError, PodError
 from ..models import PodState
 from . import place, stopping
-from .lookup import find_execution, user_cells
-from .opening import bound_kernel
+from .lookup import ADD_ONE, find_execution, find_kernel, user_cells
+from .opening import bound_kernel, join_kernel
+from .raised import control_back
 from .session import Session
 
 __all__ = ["COMMANDS", "run_command"]
@@ -28,9 +29,10 @@ def status(session: Session, args: Namespace) -> None:
     """Pods, their kernels and what runs in them."""
     pods = session.pods(now=True)
     if not pods:
-        print("No pod is known yet. In a terminal: `jupyter remote-gpu add NAME ssh …`.")
+        print(ADD_ONE)
     for name, pod in sorted(pods.items()):
         print(_pod_line(name, pod))
+        connected = pod.get("state") == PodState.CONNECTED
         for warning in pod.get("warnings") or []:
             print(f"    ! {warning}")
         mine = {r.id for r in session.kernels.values()}
@@ -39,7 +41,7 @@ def status(session: Session, args: Namespace) -> None:
             if kernel.get("alive") is False and not live:
                 continue
             here = " (this notebook's)" if kernel.get("id") in mine else ""
-            print(f"    kernel {kernel['id'][:6]}{here}: {_where(kernel)}")
+            print(f"    kernel {kernel['id'][:6]}{here}: {_where(kernel, connected)}")
             for e in live:
                 first = str(e.get("code") or "").strip().split("\n")[0][:60]
                 print(f"        {e['id'][:6]} {e.get('state')}: {first}")
@@ -78,6 +80,11 @@ def connect(session: Session, args: Namespace) -> None:
                 print("It goes on in the background; `%gpu status` tells how.")
                 return
             pod = next((p for p in snapshot.get("pods", []) if p["name"] == name), {})
+    except KeyboardInterrupt:
+        raise control_back(
+            f"{name} goes on connecting in the background; `%gpu status` tells how, and "
+            f"`%gpu disconnect {name}` ends it."
+        ) from None
     finally:
         session.listeners.remove(news.put)
 
@@ -164,17 +171,26 @@ def kernels(session: Session, args: Namespace) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
 
 
+def join(session: Session, args: Namespace) -> None:
+    """Work on in a kernel that lives on the pod."""
+    row = find_kernel(session, str(args.id))
+    id, pod = str(row["id"]), str(row["pod"])
+    mine = session.kernels.get(pod)
+    if mine is not None and mine.id == id and mine.died is None:
+        print(f"The kernel {id[:6]} on {pod} is this notebook's already.")
+        return
+    before, said = join_kernel(session, pod, id)
+    print(said[:1].upper() + said[1:])
+    if before is not None and before.died is None:
+        print(
+            f"The kernel {before.id[:6]}, which this notebook had until now, runs on: "
+            f"`%gpu stop {before.id[:6]}` ends it."
+        )
+
+
 def stop(session: Session, args: Namespace) -> None:
     """End one kernel."""
-    wanted = str(args.id)
-    if len(wanted) < 4:
-        raise BadInput("Give at least 4 digits of the kernel's id; `%gpu kernels` lists them.")
-    rows = session.face.request("kernel.list", timeout=60.0)["kernels"]
-    found = [row for row in rows if str(row["id"]).startswith(wanted)]
-    if len(found) != 1:
-        what = "No kernel has" if not found else f"{len(found)} kernels have"
-        raise NotFound(f"{what} an id that begins with {wanted}; `%gpu kernels` lists them.")
-    row = found[0]
+    row = find_kernel(session, str(args.id))
     mine = session.kernels.get(row["pod"])
     if mine is not None and mine.id == row["id"]:
         stopping.restart(session, row["pod"])
@@ -193,6 +209,7 @@ COMMANDS = {
     "interrupt": interrupt,
     "attach": attach,
     "kernels": kernels,
+    "join": join,
     "stop": stop,
 }
 
@@ -210,12 +227,17 @@ def _pod_line(name: str, pod: dict[str, Any]) -> str:
     return " — ".join(parts)
 
 
-def _where(kernel: dict[str, Any]) -> str:
+def _where(kernel: dict[str, Any], connected: bool) -> str:
     folder = kernel.get("notebook") or kernel.get("cwd") or ""
     if folder and folder == place.notebook():
         folder = str(folder).rsplit("/", 1)[-1]
-    alive = {True: "alive", False: "ended", None: "not reachable"}[kernel.get("alive")]
-    return ", ".join(p for p in (kernel.get("display_name"), str(folder), alive) if p)
+    if (alive := kernel.get("alive")) is not None:
+        state = "alive" if alive else "ended"
+    elif connected:  # it may well live: only nobody on this laptop asks it
+        state = "not followed here (`%gpu kernels` asks)"
+    else:
+        state = "not reachable"
+    return ", ".join(p for p in (kernel.get("display_name"), str(folder), state) if p)
 
 
 def _host_key(name: str, pod: dict[str, Any]) -> str:

@@ -13,7 +13,20 @@ from .runner import refuse_if_down
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["find_execution", "known_pods", "last_pod_of", "pod_meant", "user_cells"]
+__all__ = [
+    "ADD_ONE",
+    "find_execution",
+    "find_kernel",
+    "known_pods",
+    "last_pod_of",
+    "pod_meant",
+    "user_cells",
+]
+
+ADD_ONE = (
+    "No pod is known yet. Add one in a terminal, with the ssh command that your provider shows: "
+    "`jupyter remote-gpu add NAME ssh …`; then type `%gpu connect NAME`."
+)
 
 
 def known_pods(pods: dict[str, Any]) -> str:
@@ -73,6 +86,8 @@ def pod_meant(session: Session, name: str | None) -> str:
         meant = [last] if last in pods else tried or list(pods)
         if len(meant) == 1:
             refuse_if_down(str(meant[0]), pods[str(meant[0])])
+        if not pods:
+            raise NotFound(ADD_ONE)
         raise Conflict(f"No pod is connected. {known_pods(pods)} Type `%gpu connect NAME`.")
     if last in usable:
         return str(last)
@@ -90,6 +105,24 @@ def user_cells(kernel: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _usable(pods: dict[str, dict[str, Any]]) -> list[str]:
     return [n for n, p in pods.items() if p.get("state") not in DOWN]
+
+
+def find_kernel(session: Session, wanted: str) -> dict[str, Any]:
+    """The row of ``kernel.list`` of the kernel whose id begins so.
+
+    Raises
+    ------
+    BadInput, NotFound
+        If it is none, or several.
+    """
+    if len(wanted) < 4:
+        raise BadInput("Give at least 4 digits of the kernel's id; `%gpu kernels` lists them.")
+    rows = session.face.request("kernel.list", timeout=60.0)["kernels"]
+    found = [row for row in rows if str(row["id"]).startswith(wanted.lower())]
+    if len(found) != 1:
+        what = "No kernel has" if not found else f"{len(found)} kernels have"
+        raise NotFound(f"{what} an id that begins with {wanted}; `%gpu kernels` lists them.")
+    return dict(found[0])
 
 
 def find_execution(session: Session, wanted: str | None) -> dict[str, Any]:

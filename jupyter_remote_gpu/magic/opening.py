@@ -15,7 +15,7 @@ from .reopen import Reopening, fresh_sentence, joined_sentence
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["bound_kernel", "open_kernel"]
+__all__ = ["bound_kernel", "join_kernel", "open_kernel"]
 
 OPEN_SECONDS = 24 * 3600.0
 """A kernel is waited for as long as the pod reconnects; Stop ends the waiting."""
@@ -52,13 +52,45 @@ def open_kernel(session: Session, pod: str) -> tuple[RemoteKernel, str]:
         remote = session.adopt(opened)
         if not opened.get("joined"):
             return remote, fresh_sentence(opened)
-        widgets = Reopening(remote) if remote.hub is not None and remote.seen > 0 else None
-        sentence = joined_sentence(remote, session.pods().get(pod, {}))
-        if widgets is not None:
-            widgets.wait()
-        return remote, sentence
+        return remote, _joined(session, remote)
     except KeyboardInterrupt:
         raise control_back(f"Nothing was handed over to {pod}.") from None
+
+
+def join_kernel(session: Session, pod: str, kernel: str) -> tuple[RemoteKernel | None, str]:
+    """Make a living kernel this notebook's one; the one that it had until then, and what to say.
+
+    Raises
+    ------
+    NotConnected
+        If the pod is not connected: nothing was changed.
+    NotFound
+        If the kernel does not live.
+    """
+    opened = session.face.request(
+        "kernel.bind",
+        timeout=60.0,
+        pod=pod,
+        kernel=kernel,
+        notebook=place.notebook(),
+        local_kernel=place.local_kernel(session.shell),
+    )
+    before = session.kernels.pop(pod, None)
+    if before is not None and before.newest_open() is not None:
+        session.others[before.id] = before  # somebody may hold the handle of a cell in it
+    elif before is not None:
+        before.close(tell=True)
+    session.fresh.discard(pod)
+    session.last_pod = pod
+    return before, _joined(session, session.adopt(opened))
+
+
+def _joined(session: Session, remote: RemoteKernel) -> str:
+    widgets = Reopening(remote) if remote.hub is not None and remote.seen > 0 else None
+    sentence = joined_sentence(remote, session.pods().get(remote.pod, {}))
+    if widgets is not None:
+        widgets.wait()
+    return sentence
 
 
 def bound_kernel(session: Session, pod: str) -> dict[str, Any] | None:

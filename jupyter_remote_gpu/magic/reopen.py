@@ -110,7 +110,7 @@ _ENDS = {
 
 
 def fresh_sentence(opened: dict[str, Any]) -> str:
-    """What to tell about a kernel that is not the one the notebook had; empty if it had none.
+    """What to tell about a kernel that is not the one the notebook had, or could have.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def fresh_sentence(opened: dict[str, Any]) -> str:
     """
     before = opened.get("before")
     if not isinstance(before, dict):
-        return ""
+        return _left_sentence(opened)
     how = _ENDS.get(str(before.get("ended")), "is gone")
     if before.get("signal"):
         how = f"was killed by {before['signal']}"
@@ -127,6 +127,21 @@ def fresh_sentence(opened: dict[str, Any]) -> str:
     return (
         f"The kernel of {clock(before.get('started'))} on {opened['pod']} {how}{at}; this is a "
         "fresh one, without its variables."
+    )
+
+
+def _left_sentence(opened: dict[str, Any]) -> str:
+    """Where the notebook had no kernel: which ones live there that nobody works with."""
+    left = opened.get("left") or []
+    if not left:
+        return ""
+    id, path = str(left[0].get("id"))[:6], str(left[0].get("notebook") or "")
+    which = f" ({path.rsplit('/', 1)[-1]})" if path else ""
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    return (
+        f"this is a fresh kernel. On {opened['pod']} the kernel {id}{which} of "
+        f"{clock(left[0].get('started'))}{more} lives on with no notebook at it: `%gpu join {id}` "
+        "takes it up here (`%gpu kernels` lists all)."
     )
 
 

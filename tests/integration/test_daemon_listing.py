@@ -30,19 +30,24 @@ def test_a_pod_that_does_not_answer_takes_no_list_away(place: Place, pod_python:
     place.proxy.half_open()
     found = place.face.request("kernel.list", timeout=60)
     assert list(found["errors"]) == ["pod"]
-    rows = {(k["pod"], k["id"]): k for k in found["kernels"]}
-    assert rows["pod", one.kernel]["stale"]
-    assert not rows["pod", one.kernel].get("listed")
-    # Both are one machine here, so it lists both; asked, it told.
-    assert rows["two", two.kernel]["alive"]
-    assert rows["two", two.kernel]["listed"]
-    assert "stale" not in rows["two", two.kernel]
+    rows = {k["id"]: k for k in found["kernels"]}
+    # Both pods are one machine here: each kernel stands once, under the name that answers.
+    assert len(rows) == len(found["kernels"])
+    assert (rows[one.kernel]["pod"], rows[one.kernel]["mirrored"]) == ("two", False)
+    assert rows[one.kernel]["listed"]
+    assert rows[two.kernel]["pod"] == "two"
+    assert rows[two.kernel]["alive"]
+    assert rows[two.kernel]["listed"]
+    assert "stale" not in rows[two.kernel]
     place.until_state("reconnecting")
     said = cli("kernels")
     assert two.kernel[:8] in said.out
     assert one.kernel[:8] in said.out
     place.proxy.heal(reset=True)
     place.until_state("connected")
-    assert place.face.request("kernel.list", pod="pod")["errors"] == {}
+    found = place.face.request("kernel.list")
+    assert found["errors"] == {}
+    # Both names answer: each kernel is its own mirror's.
+    assert {k["id"]: k["pod"] for k in found["kernels"]} == {one.kernel: "pod", two.kernel: "two"}
     with pytest.raises(RemoteGPUError, match="no pod"):
         place.face.request("kernel.list", pod="three")

@@ -17,6 +17,7 @@ from jupyter_remote_gpu.errors import (
 )
 from jupyter_remote_gpu.magic.arguments import Shown, parse_cell, parse_line
 from jupyter_remote_gpu.magic.commands import run_command
+from jupyter_remote_gpu.magic.raised import ControlBack
 from jupyter_remote_gpu.magic.session import Session
 from tests.support.magic import FakeFace
 
@@ -150,6 +151,8 @@ def test_without_a_connected_pod_it_says_what_to_type() -> None:
         session_of(pod("a")).pod("c")
     with pytest.raises(BadInput):
         session_of(pod("a")).pod("../etc")
+    with pytest.raises(NotFound, match=r"No pod is known yet\. Add one .*remote-gpu add NAME ssh"):
+        session_of().pod(None)
 
 
 def test_connect_shows_each_state_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,6 +217,30 @@ def test_status_lists_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{K[:6]} running" not in out
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("connected", "not followed here (`%gpu kernels` asks)"), ("reconnecting", "not reachable")],
+)
+def test_status_does_not_take_a_kernel_for_lost_that_nobody_follows(
+    capsys: pytest.CaptureFixture[str], state: str, said: str
+) -> None:
+    kernel = {"id": K, "display_name": "Python 3", "alive": None, "executions": []}
+    run(session_of(pod("a", state, kernels=[kernel])), "status")
+    assert f"kernel {K[:6]}: Python 3, {said}" in capsys.readouterr().out
+
+
+def test_a_stop_during_connect_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_of(pod("a", "connecting"))
+
+    def stopped(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jupyter_remote_gpu.magic.commands._pod_line", stopped)
+    with pytest.raises(ControlBack, match=r"goes on connecting in the background; `%gpu status`"):
+        run(session, "connect a")
+    assert session.listeners == []
+
+
 def test_kernels_are_listed_and_one_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
     session = session_of(pod("a"))
     row = {"id": K, "pod": "a", "alive": True, "age": 7200, "memory": 3e9, "orphan": False}
@@ -229,7 +256,7 @@ def test_kernels_are_listed_and_one_is_ended(capsys: pytest.CaptureFixture[str])
         run(session, f"stop {K[:6]}")
     with pytest.raises(NotFound, match="No kernel has"):
         run(session, "stop 99999")
-    run(session, f"stop {K[:7]}")
+    run(session, f"stop {K[:7].upper()}")
     assert face_of(session).asked[-1] == ("kernel.stop", {"pod": "a", "kernel": K})
 
 
