@@ -17,11 +17,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from nbclient import NotebookClient
 
 from jupyter_remote_gpu.demo.lab import NOTEBOOK
 from tests.support.command import cli
 from tests.support.daemon import ROOT, until
+from tests.support.nbclient import client_of
 
 LAB_SECONDS = 90.0
 NOTEBOOK_SECONDS = 420
@@ -131,9 +131,7 @@ def test_lab_comes_and_goes_with_the_pod(demo: Demo) -> None:
     # Whoever starts an editor or tmux from Lab keeps it: nothing but the pod has the mark.
     assert [p for p in demo.left() if "--no-browser" in p.info["cmdline"]]
     marks = {
-        p.info["environ"].get("JRG_DEMO_POD")
-        for p in demo.left()
-        if "sshd" not in p.info["name"]
+        p.info["environ"].get("JRG_DEMO_POD") for p in demo.left() if "sshd" not in p.info["name"]
     }
     assert marks == {None}
     assert demo.close() == 0
@@ -178,9 +176,7 @@ def test_nothing_is_left_when_it_is_killed(demo: Demo, sig: signal.Signals) -> N
 def test_its_notebook_runs_to_the_end_through_a_cut(demo: Demo) -> None:
     demo.address()
     notebook = nbformat.read(demo.folder / "notebooks" / NOTEBOOK, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=NOTEBOOK_SECONDS, resources={"metadata": {"path": demo.folder}}
-    )
+    client = client_of(notebook, demo.folder, timeout=NOTEBOOK_SECONDS)
     sampling = next(i for i, c in enumerate(notebook.cells) if "pm.sample" in c.source)
     cut = []
 

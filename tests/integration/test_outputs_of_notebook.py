@@ -11,10 +11,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.support.command import cli, refused
 from tests.support.face import KernelFace
+from tests.support.nbclient import client_of
 from tests.support.place import Place, whole_place
 
 CODES = {
@@ -119,13 +119,7 @@ def ran_here(codes: dict[str, str], folder: Path) -> Any:
     """What a local kernel and nbclient make of the same cells: a notebook."""
     cells = [nbformat.v4.new_code_cell(code, id=name) for name, code in codes.items()]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(
-        notebook,
-        timeout=PATIENCE,
-        kernel_name="python3",
-        allow_errors=True,
-        resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    client_of(notebook, folder, allow_errors=True, timeout=60).execute()
     return notebook
 
 
