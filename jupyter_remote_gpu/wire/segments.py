@@ -13,6 +13,8 @@ from ..errors import WireError
 from .frames import BEGIN, END, HEAD, WHOLE, check_head
 from .records import RANGE, encode_record, keeper_record
 
+CHUNK = 256 << 10
+
 
 @dataclass(eq=False)
 class Segment:
@@ -116,32 +118,32 @@ class Row:
 
 
 def scan_segment(fd: int) -> tuple[int, int]:
-    """Check a segment from its beginning.
+    """Check a segment from its beginning, where `fd` is.
 
     Returns
     -------
     size, last : int
         Bytes up to the end of the last whole, undamaged record, and its number (0: none).
     """
-    end = os.fstat(fd).st_size
     at = good = last = 0
     pending: int | None = None
-    while at + HEAD.size <= end:
-        size, kind, crc = HEAD.unpack(os.pread(fd, HEAD.size, at))
-        try:
-            check_head(size, kind)
-        except WireError:
-            break
-        payload = os.pread(fd, size, at + HEAD.size)
-        if len(payload) < size or zlib.crc32(payload) != crc:
-            break
-        at += HEAD.size + size
-        if kind in (WHOLE, BEGIN):
-            if size < RANGE.size:
+    with open(fd, "rb", CHUNK, closefd=False) as file:
+        while len(head := file.read(HEAD.size)) == HEAD.size:
+            size, kind, crc = HEAD.unpack(head)
+            try:
+                check_head(size, kind)
+            except WireError:
                 break
-            pending = RANGE.unpack_from(payload)[1]
-        if kind in (WHOLE, END) and pending is not None:
-            good, last, pending = at, pending, None
+            payload = file.read(size)
+            if len(payload) < size or zlib.crc32(payload) != crc:
+                break
+            at += HEAD.size + size
+            if kind in (WHOLE, BEGIN):
+                if size < RANGE.size:
+                    break
+                pending = RANGE.unpack_from(payload)[1]
+            if kind in (WHOLE, END) and pending is not None:
+                good, last, pending = at, pending, None
     return good, last
 
 
