@@ -46,6 +46,8 @@ class OutputFold:
         ``ok``, ``error``, ``aborted`` or ``died``; None while it is queued or runs.
     ended, died : dict
         The keeper's words about the end of the execution, and of the kernel.
+    has_gaps : bool
+        Something of it was dropped from the log; the outputs say what.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class OutputFold:
         self.outcome: str | None = None
         self.ended: dict[str, Any] = {}
         self.died: dict[str, Any] = {}
+        self.has_gaps = False
         self.comms = CommFold(cursor) if comms is None else comms
         self._own_comms = comms is None
         self._count = count
@@ -91,6 +94,7 @@ class OutputFold:
             self.comms.feed(rest)
         if missing := self._gaps.before(rest):
             self._area.add({"output_type": "stream", "name": "stderr", "text": missing})
+            self.has_gaps = True
         if rest.channel == "keeper" and rest.type == "died":
             self.died = rest.content
         if rest.execution == self.execution:

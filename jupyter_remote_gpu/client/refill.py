@@ -64,6 +64,8 @@ class Completed:
         The record of the request.
     widgets : dict or None
         A notebook's ``metadata.widgets`` for what is shown; None where there is no widget.
+    gaps : bool
+        Something of it was dropped from the log: the cell may have more of it.
     """
 
     execution: dict[str, Any]
@@ -74,6 +76,7 @@ class Completed:
     cursor: int
     first: int
     widgets: dict[str, Any] | None
+    gaps: bool = False
 
 
 async def executions_of(control: Control, notebook: str) -> list[dict[str, Any]]:
@@ -216,6 +219,7 @@ class Reading(LogReading):
             cursor=fold.cursor,
             first=self._first,
             widgets=shown_widgets(outputs, fold.comms, None if kernel is None else kernel.comms),
+            gaps=fold.has_gaps,
         )
 
     def _take(self, record: Record) -> None:

@@ -56,7 +56,9 @@ def test_a_gap_is_seen_where_it_is() -> None:
     talk.stream("before\n")
     talk.note("gap", {"messages": 1234, "bytes": 5_600_000, "reason": "the disk was full"})
     talk.stream("after\n")
-    shown = fold(talk.records, A).outputs
+    whole = fold(talk.records, A)
+    shown = whole.outputs
+    assert whole.has_gaps
     assert [o["name"] for o in shown] == ["stdout", "stderr", "stdout"]
     assert shown[1]["text"] == "[1,234 messages (5.6 MB) are missing here: the disk was full]\n"
 
@@ -71,7 +73,8 @@ def test_a_gap_in_the_cells_before_is_not_mine() -> None:
     talk.stream("mine")
     talk.note("ended", {"outcome": "ok"}, A)
     talk.note("gap", gap)
-    assert [o["text"] for o in fold(talk.records, A).outputs] == ["mine"]
+    shown = fold(talk.records, A)
+    assert [o["text"] for o in shown.outputs] == ["mine"] and not shown.has_gaps
 
 
 def test_a_gap_that_took_my_beginning_is_mine() -> None:
