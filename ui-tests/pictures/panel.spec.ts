@@ -2,7 +2,7 @@ import { expect, test } from '@jupyterlab/galata';
 import type { Locator } from '@playwright/test';
 import path from 'node:path';
 
-import { play } from './played';
+import { openNotebook, play } from './played';
 import { OFFERED, STATES } from './states';
 
 const FOLDER = path.join(__dirname, '..', '..', 'docs', 'pictures');
@@ -78,12 +78,7 @@ for (const theme of ['Light', 'Dark']) {
         const shown = state === 'first time' ? /ssh/i : 'runpod-4090';
         await expect(panel.getByText(shown).first()).toBeVisible();
         if (state === OFFERED) {
-          // Galata would go by the file browser, which the panel stands before.
-          await page.evaluate(async path => {
-            await window.jupyterapp.commands.execute('docmanager:open', {
-              path
-            });
-          }, notebook);
+          await openNotebook(page, notebook);
           await expect(panel.getByText('az.plot_trace')).toBeVisible();
         }
         if (state === 'running') {
