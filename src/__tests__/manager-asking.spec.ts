@@ -81,8 +81,13 @@ describe('when the model asks without a hint', () => {
     expect(model.link).toBe('server-gone');
     jest.advanceTimersByTime(1000);
     await settled();
-    // This try hangs as well, and the server is well again.
+    // This try hangs as well, and so does the one by hand.
     expect(server.asked).toHaveLength(asked + 2);
+    jest.advanceTimersByTime(2000);
+    void model.refresh();
+    await settled();
+    expect(server.asked).toHaveLength(asked + 3);
+    expect(model.nextTry).toBeNull();
     server.hangs = false;
     jest.advanceTimersByTime(2000);
     void model.refresh();
