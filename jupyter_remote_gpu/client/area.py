@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..wire.records import Record
+from .stream_text import StreamText
 
 __all__ = ["OutputArea", "output_of"]
 
@@ -37,22 +38,21 @@ def output_of(record: Record) -> Output | None:
 class OutputArea:
     """Outputs in their order; adjacent texts of one stream are one output.
 
-    Texts stay as they were sent, carriage returns and all.
+    What moves the cursor in a text is worked off (`StreamText`).
     """
 
     def __init__(self, outputs: Iterable[Output] = ()) -> None:
         self._outputs = [dict(o) for o in outputs]
-        self._texts: list[str] = []
+        self._text: StreamText | None = None  # of the newest output, where it is newer
         self._clear_next = False
         self._displays: dict[str, list[Output]] = {}
 
     @property
     def outputs(self) -> list[Output]:
         """The outputs; the list and what is in it are the area's own."""
-        if self._texts:
+        if self._text is not None:
             # Joined here and not at each text: that would copy all of it each time.
-            self._outputs[-1]["text"] += "".join(self._texts)
-            self._texts.clear()
+            self._outputs[-1]["text"] = self._text.text
         return self._outputs
 
     def add(self, output: Output, display_id: str | None = None) -> None:
@@ -60,17 +60,22 @@ class OutputArea:
         if self._clear_next:
             self.clear()
         newest = self._outputs[-1] if self._outputs else None
-        if (
+        if output["output_type"] != "stream":
+            outputs = self.outputs
+            self._text = None
+            if display_id is not None:
+                self._displays.setdefault(display_id, []).append(output)
+            outputs.append(output)
+        elif (
             newest is not None
-            and newest["output_type"] == output["output_type"] == "stream"
+            and newest["output_type"] == "stream"
             and newest["name"] == output["name"]
         ):
-            self._texts.append(output["text"])
-            return
-        outputs = self.outputs
-        if display_id is not None:
-            self._displays.setdefault(display_id, []).append(output)
-        outputs.append(output)
+            self._text = self._text or StreamText(newest["text"])
+            self._text.add(output["text"])
+        else:
+            self.outputs.append(output)
+            self._text = StreamText(output["text"])
 
     def and_then(self, output: Output) -> list[Output]:
         """The outputs as they were with one more, which is no text."""
@@ -81,7 +86,7 @@ class OutputArea:
         self._clear_next = wait
         if not wait:
             self._outputs = []
-            self._texts.clear()
+            self._text = None
             self._displays.clear()
 
     def update(self, display_id: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:

@@ -14,8 +14,8 @@ from .face import DaemonFace
 
 __all__ = ["Readings"]
 
-KEPT_SECONDS = 30.0
-"""A reading that nobody asked for in so long is let go of."""
+KEPT_SECONDS = 90.0
+"""A reading that nobody asked for in so long is let go of: a hidden tab asks once a minute."""
 MOST = 32
 Json = dict[str, Any]
 R = TypeVar("R", bound=LogReading)

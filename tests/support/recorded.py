@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 
 from jupyter_remote_gpu.client.comms import CommFold
 from jupyter_remote_gpu.client.outputs import OutputFold
+from jupyter_remote_gpu.client.stream_text import StreamText
 from jupyter_remote_gpu.wire.records import DURABLE, Record
 
 FIXTURE = Path(__file__).parents[1] / "data" / "run.json.gz"
@@ -153,7 +154,10 @@ def records_of(messages: list[dict[str, Any]]) -> list[Record]:
 
 
 def joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """nbclient's outputs with adjacent texts of one stream joined, as front ends show them."""
+    """nbclient's outputs as front ends show them: of a bar of text its last frame.
+
+    Adjacent texts of one stream are one.
+    """
     result: list[dict[str, Any]] = []
     for output in outputs:
         newest = result[-1] if result else {}
@@ -161,6 +165,9 @@ def joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             newest["text"] += output["text"]
         else:
             result.append(dict(output))
+    for output in result:
+        if output["output_type"] == "stream":
+            output["text"] = StreamText(output["text"]).text
     return result
 
 
