@@ -94,10 +94,19 @@ class FaceChannel:
                 self._reader = self._mirror.reader(self._cursor)
             return self._reader.read(CHUNK)
         except WireError as e:
-            self.refuse(e)
+            if not self._waits():
+                self.refuse(self._state.damage.why(e))
         except OSError as e:
             self.refuse(WireError(f"The mirror cannot be read: {e}"))
         return b""
+
+    def _waits(self) -> bool:
+        """Whether what could not be read will be there; we are told then, as of new records."""
+        reader = self._reader
+        if reader is None or reader.inside:
+            return False  # the face has the half of a record
+        reader.close()
+        return self._mirror is self._state.mirror and self._state.damage.mends()
 
     # -- the connection
 

@@ -74,7 +74,8 @@ class Housekeeping:
         except asyncio.CancelledError:
             work.close()  # also one whose child was through: nobody takes what it wrote
             raise
-        if mirror.closed:  # set aside meanwhile, and another may have its place
+        # Set aside or cut meanwhile: another may have its place.
+        if mirror.closed or task.segment not in mirror.log.segments[:-1]:
             work.close()
             return True
         failure = work.finish()

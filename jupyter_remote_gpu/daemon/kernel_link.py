@@ -191,7 +191,7 @@ class KernelLink:
                     "version": _version.__version__,
                     "client": self._laptop,
                     "identity": mirror.identity,
-                    "cursor": mirror.last,
+                    "cursor": mirror.cursor,
                 }
             )
         )
@@ -269,6 +269,9 @@ class KernelLink:
             elif now - asked > SILENT_SECONDS - PING_SECONDS and not congested:
                 log.warning("kernel %s: silent for %.0f s", self.state.id, silent)
                 await bridge.close()
+                continue
+            if self.state.damage.found:
+                await bridge.close()  # the next one brings it again
                 continue
             if self.state.wanted:
                 unwanted = 0.0

@@ -15,12 +15,12 @@ from ..wire.records import Record, is_id
 from . import sentences
 from .audience import Audience
 from .channels import FaceChannel
+from .damage import GOING, Damage
 from .handover import Handover
 from .mirror import Mirror
 from .sentences import GONE
 from .snapshot import LATER, NOW, SOON
 
-_GOING = {PodState.CONNECTING, PodState.PREPARING, PodState.CONNECTED, PodState.RECONNECTING}
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +51,7 @@ class KernelState:
         self.audience = Audience()
         self.handover = Handover(self.audience, lambda: self.mirror.executions)
         self.outbox = self.handover.outbox
+        self.damage = Damage(self)
         self.alive: bool | None = False if mirror.executions.died is not None else None
         self.synced = mirror.finished
         self.faulty = asyncio.Event()
@@ -74,7 +75,7 @@ class KernelState:
         """Whether a bridge should be open while the pod is connected."""
         if self.fault is not None or self.mirror.identity is None:
             return False
-        if not self.outbox.empty or not self.synced:
+        if not self.outbox.empty or not self.synced or self.damage.found:
             return True
         following = bool(self.audience.channels or self.mirror.executions.open)
         return following and not self.mirror.finished
@@ -92,7 +93,10 @@ class KernelState:
         identity = welcome.get("identity")
         if not is_id(identity) or self.mirror.identity not in (None, identity):
             raise WireError("the pod's welcome names a journal that was not asked for")
-        self.mirror.note(identity=identity)
+        self.mirror.note(identity=identity, removed=None)
+        if self.damage.found:
+            self.synced = False
+            self.damage.drop()
         if isinstance(welcome.get("started"), (int, float)):
             self.mirror.note(started=welcome["started"])
         self.alive = bool(welcome.get("alive"))
@@ -181,6 +185,7 @@ class KernelState:
             self.mirror.note(gone=str(error), gone_at=time.time())
         self.handover.give_up(error, sent=error.code == GONE)
         self.audience.tell_link()
+        self.mirror.wake()  # who waits for what was damaged
         self._on_change(NOW)
         return True
 
@@ -203,10 +208,11 @@ class KernelState:
         self.audience.state, self.audience.reason, self.audience.since = state, reason, since
         if state is not PodState.CONNECTED and self.alive:
             self.alive = None
-        if state not in _GOING:
+        if state not in GOING:
             self.handover.give_up(sentences.not_connected(self.mirror.pod, self.audience))
         if before != (state, reason):
             self.audience.tell_link()
+            self.mirror.wake()
 
     def _start_anew(self, identity: str) -> None:
         old = self.mirror
@@ -259,7 +265,7 @@ class KernelState:
             return self.fault
         return (
             None
-            if self.audience.state in _GOING
+            if self.audience.state in GOING
             else sentences.not_connected(self.mirror.pod, self.audience)
         )
 
@@ -284,4 +290,5 @@ class KernelState:
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.wait([self._writing])
+        await self.damage.close()
         self.mirror.close()

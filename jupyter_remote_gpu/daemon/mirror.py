@@ -73,13 +73,26 @@ class Mirror:
         self.closed = False
         self.closed_bytes = 0
         self.on_closed: Callable[[], None] = lambda: None
-        self.executions = Executions.load(folder / "executions.json", self.identity, self.log.last)
         self._unsaved = 0
         self._partial = False
-        for path in self.log.folder.glob("*.new"):
-            path.unlink()  # an earlier daemon was killed while it rewrote a segment
-        self.executions.catch_up(self.log)
-        self.retention = Retention(self.log, bound)
+        executions = Executions.load(self.checkpoint, self.identity, self.log.last)
+        try:
+            executions.catch_up(self.log)
+        except WireError as e:
+            # What is behind the damage is folded when it can be read again.
+            log.warning("the mirror %s is damaged: %s", folder, e)
+        self.take(executions)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the fold of executions is written down."""
+        return self.folder / "executions.json"
+
+    def take(self, executions: Executions) -> None:
+        """Use a fold of the log, and see to its retention anew."""
+        self.executions = executions
+        self.closed_bytes = 0
+        self.retention = Retention(self.log, self.bound)
         self._retained: set[str] = set()
         for info in self.executions.all.values():
             self.retention.began(info.id, info.first)
@@ -92,6 +105,30 @@ class Mirror:
                 self.retention.done(Task(segment))
             else:
                 self.closed_bytes += segment.size
+
+    # -- what is damaged
+
+    @property
+    def cursor(self) -> int:
+        """What the pod is asked to go on from: the end, or where the damage begins."""
+        return self.last if self.log.damage is None else self.log.damage - 1
+
+    def damaged(self) -> Segment | None:
+        """The segment that cannot be read; it is closed."""
+        segment = None if self.log.damage is None else self.log.segment_with(self.log.damage)
+        if segment is not None and segment is self.log.segments[-1]:
+            self.log.close_segment()
+        return segment
+
+    def drop_damaged(self) -> None:
+        """Drop it and all that follows: it is appended again; see `Log.cut`."""
+        self.rollback()
+        self.log.cut(self.cursor + 1)
+        compacted = self.executions.compacted
+        self.executions.compacted = {first for first in compacted if first <= self.last}
+        self.take(self.executions)
+
+    # -- housekeeping
 
     def rewritten(self, task: Task, done: bool) -> None:
         """Housekeeping is through with `task`; not `done`: it failed, and may be tried again."""
@@ -227,7 +264,7 @@ class Mirror:
     def save(self) -> None:
         """Write down the fold, so that the next daemon reads only what follows."""
         self._unsaved = 0
-        self.executions.save(self.folder / "executions.json", self.identity)
+        self.executions.save(self.checkpoint, self.identity)
 
     def close(self) -> None:
         """Write down and close."""

@@ -225,7 +225,11 @@ class Log(Row):
 
     def _roll(self) -> None:
         if not self.memory and self._complete >= self.segment_bytes:
-            self._close_segment(self.last + 1)
+            self.close_segment()
+
+    def close_segment(self) -> None:
+        """Close the segment that is written, whatever its size."""
+        self._close_segment(self.last + 1)
 
     def _close_segment(self, next_first: int) -> None:
         closed = self.segments[-1]
