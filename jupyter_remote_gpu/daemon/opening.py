@@ -86,7 +86,7 @@ class Opener:
             raise BadInput(f"the notebook's folder {folder!r:.200} is not an absolute path")
         entry = self._pods.entry(pod)
         if not start:
-            bound = self._pods.kernels.get(self._known(pod, client, notebook, local_kernel) or "")
+            bound = await self._pods.bound(self._known(pod, client, notebook, local_kernel))
             if bound is None or bound.state.mirror.identity is None or how_it_ended(bound.state):
                 return {"pod": pod, "kernel": None, "joined": False}
             return self._answer(bound, joined=True)
@@ -147,7 +147,7 @@ class Opener:
         }
 
     async def _living(self, entry: PodEntry, known: str | None) -> KernelLink | None:
-        kernel = self._pods.kernels.get(known or "")
+        kernel = await self._pods.bound(known)
         if kernel is None or kernel.state.mirror.pod != entry.name:
             return None
         mirror = kernel.state.mirror

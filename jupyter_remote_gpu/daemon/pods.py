@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Conflict, NotFound, RemoteGPUError
+from ..errors import Conflict, DaemonError, NotFound, RemoteGPUError
 from ..link import keys
 from ..link.supervisor import PodLink
 from ..models import PodInfo, PodState, no_such_pod
@@ -22,7 +22,7 @@ from .housekeeping import Housekeeping
 from .kernel_link import KernelLink
 from .kernel_state import KernelState
 from .mirror import Mirror
-from .mirrors import load_mirrors
+from .mirrors import load_mirror, load_mirrors
 from .settings import Settings
 from .shown import pod_info, reason_of
 from .snapshot import NOW
@@ -54,6 +54,7 @@ class Pods:
         self.bindings = Bindings(folder)
         self.entries: dict[str, PodEntry] = {}
         self.kernels: dict[str, KernelLink] = {}
+        self._unread: dict[str, OSError] = {}
         self._wanted = store.Wanted(folder)
         self._on_change = on_change
         self._shielded: set[asyncio.Future[Any]] = set()
@@ -61,7 +62,7 @@ class Pods:
 
     async def load(self) -> None:
         """Read what is on disk, and connect what the user wants connected."""
-        found = await asyncio.to_thread(
+        found, self._unread = await asyncio.to_thread(
             load_mirrors, self.folder / "mirrors", self.settings.mirror_bound
         )
         for mirror in found:
@@ -213,6 +214,31 @@ class Pods:
                 f"This laptop has not opened a kernel {kernel!r:.40}.", code="unknown-kernel"
             )
         return found
+
+    async def bound(self, kernel: str | None) -> KernelLink | None:
+        """The kernel that somebody is bound to; None if this laptop has none of that id.
+
+        Raises
+        ------
+        DaemonError
+            If its mirror cannot be read now: whether it lives nobody knows.
+        """
+        if kernel in self._unread:
+            folder = self.folder / "mirrors" / kernel
+            try:
+                mirror = await asyncio.to_thread(load_mirror, folder, self.settings.mirror_bound)
+            except OSError as e:
+                raise DaemonError(
+                    f"The laptop's copy of the notebook's kernel cannot be read now ({e}). Make it "
+                    "readable and run the cell again; `%gpu restart` starts a fresh kernel.",
+                    code="mirror-unread",
+                ) from e
+            if self._unread.pop(kernel, None) is None:  # read by another one meanwhile
+                if mirror is not None:
+                    mirror.close()
+            elif mirror is not None:
+                self._take(mirror)
+        return self.kernels.get(kernel or "")
 
     async def new_kernel(self, kernel: str, **info: Any) -> KernelLink:
         """A mirror for a kernel that is about to be started or joined; on disk."""

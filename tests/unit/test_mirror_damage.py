@@ -123,7 +123,7 @@ def test_a_checkpoint_of_another_form_is_read_from_the_log_instead(
     saved = json.loads(path.read_text())
     change(saved)
     path.write_text(json.dumps(saved))
-    (again,) = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
+    (again,), _ = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
     assert again.executions.all == mirror.executions.all
     assert again.executions.died == mirror.executions.died
     again.close()
@@ -148,11 +148,17 @@ def test_damaged_mirrors_are_set_aside(tmp_path: Path) -> None:
     segment = next((tmp_path / torn / "log").glob("*.seg"))
     segment.write_bytes(segment.read_bytes()[:-3])
     (tmp_path / "not-an-id").mkdir()
-    found = {m.id: m for m in load_mirrors(tmp_path, lambda folder, size: 1 << 30)}
-    assert set(found) == {good, torn}
+    mirrors, unread = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
+    found = {m.id: m for m in mirrors}
+    assert set(found) == {good, torn, strange}
+    assert not unread
     assert found[torn].last == 1
     aside = {p.name.partition(".damaged-")[0] for p in tmp_path.glob("*.damaged-*")}
-    assert aside == {orphan, strange}
+    assert aside == {orphan}
+    # Whose it is is known: the records come again, and the notebook keeps its kernel.
+    again = found[strange]
+    assert (again.last, again.pod, again.identity) == (0, "p", IDENTITY)
+    assert list((tmp_path / strange).glob("log.damaged-*/x.seg"))
     for mirror in found.values():
         mirror.close()
 
@@ -166,7 +172,9 @@ def test_what_cannot_be_read_now_is_left_where_it_is(
     filled(known)
     (known / "kernel.json").unlink()
     (known / "kernel.json").mkdir()
-    assert load_mirrors(tmp_path, lambda folder, size: 1 << 30) == []
+    mirrors, unread = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
+    assert mirrors == []
+    assert set(unread) == {log.name, known.name}
     assert "cannot be read now" in caplog.text
     assert {p.name for p in tmp_path.iterdir()} == {log.name, known.name}
 
@@ -179,7 +187,7 @@ def test_more_mirrors_than_files_that_may_be_open(tmp_path: Path) -> None:
     os.close(free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free + 10, hard))
     try:
-        found = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
+        found, _ = load_mirrors(tmp_path, lambda folder, size: 1 << 30)
         found[0].append(frames(output(2)))
         assert mirrored(found[0]) == output(1) + output(2)
     finally:
