@@ -74,7 +74,7 @@ def _emptied(path: Path, bound: Bound, why: str) -> Mirror | None:
     """
     for part in (path / "log", path / "executions.json"):
         if part.exists():
-            _set_aside(part, why)
+            log.error("%s of a mirror (%s) is set aside as %s", part, why, set_aside(part))
     mirror = Mirror(path, bound(path.parent, 0))
     if mirror.pod and mirror.identity is not None:
         log.warning("kernel %s: all that it said is fetched again from %s", path.name, mirror.pod)
