@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "Outcome",
     "PodInfo",
     "PodState",
+    "asked_at",
     "check_pod_name",
     "no_such_pod",
 ]
@@ -96,7 +98,8 @@ class ExecutionInfo:
     state : str
         ``queued``, ``running`` or ``ended``.
     meta : dict
-        ``notebook``, ``cell``, ``local_kernel``, ``msg_id``, ``count``: what the face told.
+        ``notebook``, ``cell``, ``local_kernel``, ``msg_id``, ``count``, ``asked`` (see `asked_at`):
+        what the face told.
     """
 
     id: str
@@ -119,6 +122,24 @@ class ExecutionInfo:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "state": self.state}
+
+
+def asked_at(execution: Mapping[str, Any]) -> float:
+    """When an execution was asked for, in seconds: what orders the runs of a notebook.
+
+    By the clock of the face where it told that, for all pods' clocks differ; else by the pod's.
+
+    Parameters
+    ----------
+    execution : mapping
+        `ExecutionInfo` as JSON.
+    """
+    meta = execution.get("meta")
+    asked = meta.get("asked") if isinstance(meta, Mapping) else None
+    for when in (asked, execution.get("requested")):
+        if isinstance(when, int | float) and not isinstance(when, bool) and math.isfinite(when):
+            return float(when)
+    return 0.0
 
 
 @dataclass

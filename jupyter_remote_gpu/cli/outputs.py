@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import math
 import os
 import re
@@ -15,8 +16,10 @@ from typing import Any
 
 from ..client import matching, refill
 from ..client.aio import Control
-from ..client.matching import Decision
-from ..errors import Conflict, RemoteGPUError, plain
+from ..client.cell_text import longer, same_text, source
+from ..client.matching import COMPLETE, REPLACED, UNDONE, Decision
+from ..errors import Conflict, NotFound, RemoteGPUError, plain
+from ..models import asked_at
 from .asking import control, print_json, print_table
 
 __all__ = ["outputs"]
@@ -28,6 +31,9 @@ _WORDS = {
     ("offer", "gone"): "offered: its cell is gone",
     ("offer", "shared-id"): "offered: cells share an id",
     ("offer", "no-ids"): "offered: cells have no ids",
+    ("offer", "other"): "offered: shows a run unknown here",
+    ("offer", "undone"): "offered: was taken back",
+    ("offer", "gaps"): "offered: the cell has more",
     ("leave", "complete"): "has it all",
     ("leave", "replaced"): "left: run again or cleared since",
     ("leave", "older"): "left: shows a newer run",
@@ -37,6 +43,7 @@ _WORDS = {
     ("leave", "unread"): "left: could not be read",
 }
 _SHOWN = ("fill", "mark")
+_ID = re.compile(r"[0-9a-f]{32}")
 _HALF = re.compile("[\ud800-\udfff]")
 Json = dict[str, Any]
 
@@ -74,7 +81,8 @@ async def outputs(args: argparse.Namespace) -> int:
         await _refuse_if_open(args.notebook)
     async with control() as daemon:
         executions = await _executions(daemon, args.ran_as or args.notebook)
-        notebook, rows = await _completed(daemon, saved.notebook, executions)
+        executions, times = await _with_shown(daemon, saved.notebook, executions)
+        notebook, rows = await _completed(daemon, saved.notebook, executions, times)
     changed = args.write and notebook != saved.notebook
     if changed:
         if not args.force:
@@ -88,21 +96,45 @@ async def outputs(args: argparse.Namespace) -> int:
 
 
 async def _executions(daemon: Control, path: str) -> list[Json]:
-    """What the notebook ran: its kernels were told one of these paths."""
+    """What the notebook ran, oldest first: each of its kernels was told one of these paths."""
     whole = os.path.abspath(path)
     folder, name = os.path.split(whole)
     paths = [whole, os.path.join(os.path.realpath(folder), name), os.path.realpath(whole)]
+    found: dict[str, Json] = {}
     for candidate in dict.fromkeys(paths):
-        if found := await refill.executions_of(daemon, candidate):
-            return found
-    return []
+        told = await refill.executions_of(daemon, candidate)
+        found.update((str(execution["id"]), execution) for execution in told)
+    return sorted(found.values(), key=asked_at)
+
+
+async def _with_shown(
+    daemon: Control, notebook: Json, executions: list[Json]
+) -> tuple[list[Json], dict[str, float]]:
+    """What ran, and when that was asked for which cells show and another notebook ran.
+
+    A notebook that was renamed or copied before a cell ended goes on with that.
+    """
+    known, times = {str(e["id"]) for e in executions}, {}
+    for cell in notebook["cells"]:
+        shows = matching.shown_in(cell)
+        name = shows.get("execution")
+        if not isinstance(name, str) or name in known or not _ID.fullmatch(name):
+            continue
+        known.add(name)
+        with contextlib.suppress(NotFound):
+            execution = await refill.find(daemon, name)
+            times[name] = asked_at(execution)
+            is_open = shows.get("state") not in (COMPLETE, REPLACED, UNDONE)
+            if is_open and (execution.get("meta") or {}).get("cell") == cell.get("id"):
+                executions = [*executions, execution]
+    return sorted(executions, key=asked_at), times
 
 
 async def _completed(
-    daemon: Control, notebook: Json, executions: list[Json]
+    daemon: Control, notebook: Json, executions: list[Json], times: dict[str, float]
 ) -> tuple[Json, list[Row]]:
     """The notebook as it would be, and a row for each decision."""
-    rows = [Row(d, _state(d.execution)) for d in matching.decide(notebook, executions)]
+    rows = [Row(d, _state(d.execution)) for d in matching.decide(notebook, executions, times)]
     ages = {str(e.get("id")): age for age, e in enumerate(executions)}
     fills = [n for n, row in enumerate(rows) if row.decision.action == "fill"]
     # The oldest first: of a widget that several cells show the state of the newest counts.
@@ -124,8 +156,10 @@ async def _filled(
         return notebook, Row(replace(decision, action="leave", reason="unread"), "-")
     cell = notebook["cells"][index]
     row = Row(decision, done.outcome or _state(done.execution))
-    if not matching.same_text(matching.source(cell), done.code, whole=True):
+    if not same_text(source(cell), done.code, whole=True):
         return notebook, replace(row, decision=replace(decision, action="offer", reason="text"))
+    if done.gaps and longer(cell["outputs"], done.outputs):
+        return notebook, replace(row, decision=replace(decision, action="offer", reason="gaps"))
     done = replace(done, outputs=_savable(done.outputs), widgets=_savable(done.widgets))
     if why := _trouble(done):
         print(plain(f"cell {index + 1}: {why}", line=True), file=sys.stderr)

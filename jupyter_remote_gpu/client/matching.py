@@ -5,22 +5,33 @@ The same rule as the front end's (``src/refill/rule.ts``).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from ..models import asked_at
+from .cell_text import detached, same_text, source
 from .refill import Completed
 
-__all__ = ["COMPLETE", "PARTIAL", "REPLACED", "Decision", "apply", "decide", "same_text", "source"]
+__all__ = [
+    "COMPLETE",
+    "PARTIAL",
+    "REPLACED",
+    "UNDONE",
+    "Decision",
+    "apply",
+    "decide",
+    "same_text",
+    "shown_in",
+    "source",
+]
 
-COMPLETE, PARTIAL, REPLACED = "complete", "partial", "replaced"
+COMPLETE, PARTIAL, REPLACED, UNDONE = "complete", "partial", "replaced", "undone"
 KEY = "remote_gpu"
 """Of a cell's metadata: which execution it shows, and how far."""
-CUT = 120
-"""A listed code of at least so many characters may be the beginning of a longer one."""
 
-_MAGIC_LINE = re.compile(r"\s*%%gpu(?P<words>[^\S\n][^\n]*)?(?:\n|\Z)")
+_NONE: Mapping[str, float] = {}
 Json = dict[str, Any]
 
 
@@ -34,7 +45,8 @@ class Decision:
         ``fill``; ``offer``: its output is worth showing, but never written; ``leave``.
     reason : str
         Of ``fill``: ``new``, ``partial``, ``newer``. Of ``offer``: ``text``, ``gone``,
-        ``shared-id``, ``no-ids``. Of ``leave``: ``none``, ``complete``, ``replaced``,
+        ``shared-id``, ``no-ids``, ``other`` (the cell shows a run of which nothing is known),
+        ``undone`` (the user took it back). Of ``leave``: ``none``, ``complete``, ``replaced``,
         ``older``, ``detached``, ``shared-id``.
     index : int or None
         The cell's place among the notebook's cells; None if there is no such cell.
@@ -48,7 +60,9 @@ class Decision:
     execution: Json | None
 
 
-def decide(notebook: Mapping[str, Any], executions: Sequence[Json]) -> list[Decision]:
+def decide(
+    notebook: Mapping[str, Any], executions: Sequence[Json], times: Mapping[str, float] = _NONE
+) -> list[Decision]:
     """A decision for each code cell with an id, and for each execution whose cell is gone.
 
     Parameters
@@ -57,14 +71,16 @@ def decide(notebook: Mapping[str, Any], executions: Sequence[Json]) -> list[Deci
         Of nbformat 4.
     executions : sequence of dict
         What this notebook ran, oldest first (`refill.executions_of`).
+    times : mapping
+        When others were asked for that its cells show, by their ids.
     """
     cells = notebook["cells"]
     named: dict[str, list[int]] = {}
     for index, cell in enumerate(cells):
         if cell.get("cell_type") == "code" and _word(cell.get("id")):
             named.setdefault(cell["id"], []).append(index)
-    ages = {str(e.get("id")): age for age, e in enumerate(sorted(executions, key=_requested))}
-    newest = _newest(executions)
+    ran = _Ran(sorted(executions, key=asked_at), times)
+    newest = ran.newest()
     made = []
     for name, places in named.items():
         candidate = newest.pop(name, None)
@@ -72,12 +88,13 @@ def decide(notebook: Mapping[str, Any], executions: Sequence[Json]) -> list[Deci
             made += [Decision("leave", "none", place, None) for place in places]
         elif len(places) == 1:
             (place,) = places
-            made.append(Decision(*_judged(cells[place], candidate, ages), place, candidate))
+            made.append(Decision(*_judged(cells[place], candidate, ran), place, candidate))
         else:
-            made += _shared(cells, places, candidate, ages)
+            made += _shared(cells, places, candidate, ran)
     made.sort(key=lambda d: len(cells) if d.index is None else d.index)
     lost = "gone" if named else "no-ids"
-    made += (Decision("offer", lost, None, e) for e in sorted(newest.values(), key=_requested))
+    ours = ran.ours(named, _gone(notebook))
+    made += (Decision("offer", lost, None, e) for e in newest.values() if not named or ours(e))
     return made
 
 
@@ -89,7 +106,9 @@ def apply(notebook: Mapping[str, Any], index: int, done: Completed) -> Json:
     cells = list(notebook["cells"])
     cell = cells[index]
     state = PARTIAL if done.outcome is None else COMPLETE
-    shown = {KEY: {"execution": str(done.execution["id"]), "state": state}}
+    shown: Json = {KEY: {"execution": str(done.execution["id"]), "state": state}}
+    if asked := asked_at(done.execution):
+        shown[KEY]["asked"] = asked
     cells[index] = {
         **cell,
         "outputs": done.outputs,
@@ -102,99 +121,125 @@ def apply(notebook: Mapping[str, Any], index: int, done: Completed) -> Json:
     return {**notebook, "metadata": metadata, "cells": cells}
 
 
-def source(cell: Mapping[str, Any]) -> str:
-    """The text of a cell, which a file may have in lines."""
-    text = cell.get("source", "")
-    return text if isinstance(text, str) else "".join(text)
+class _Ran:
+    """What a notebook ran, oldest first, and the times of what it ran under other names."""
+
+    def __init__(self, executions: Sequence[Json], times: Mapping[str, float]) -> None:
+        self._all = executions
+        self._times = times
+        self._ages = {str(e.get("id")): age for age, e in enumerate(executions)}
+
+    def newest(self) -> dict[str, Json]:
+        """The newest of each cell id that is named, the oldest of them first."""
+        found: dict[str, Json] = {}
+        for execution in self._all:
+            meta = _meta(execution)
+            if _word(meta.get("cell")) and not meta.get("silent"):
+                found.pop(meta["cell"], None)
+                found[meta["cell"]] = execution
+        return found
+
+    def is_newer(self, candidate: Json, shown: str, asked: float) -> bool | None:
+        """Whether it was asked for after the one that is shown; None: nobody knows."""
+        if shown in self._ages:
+            return self._ages[str(candidate["id"])] > self._ages[shown]
+        asked = asked or self._times.get(shown, 0.0)
+        return asked_at(candidate) > asked if asked else None
+
+    def again(self, text: str, candidate: Json) -> bool:
+        """Whether that text ran later where no cell ids are told: that may be this cell."""
+        later = self._all[self._ages[str(candidate["id"])] + 1 :]
+        return any(
+            not _word(_meta(e).get("cell"))
+            and not _meta(e).get("silent")
+            and same_text(text, str(e.get("code", "")))
+            for e in later
+        )
+
+    def ours(self, named: Iterable[str], gone: Iterable[object]) -> Callable[[Json], bool]:
+        """Tells what a cell of this notebook ran that is gone; its path may be an older one's.
+
+        The notebook remembers it, or one of its cells ran in the same local kernel.
+        """
+        cells = set(named)
+        kernels = {_meta(e).get("local_kernel") for e in self._all if _meta(e).get("cell") in cells}
+        kernels.discard(None)
+        known = list(gone)
+        return lambda e: _meta(e).get("cell") in known or _meta(e).get("local_kernel") in kernels
 
 
-def same_text(text: str, code: str, *, whole: bool = False) -> bool:
-    """Whether a cell's text is what an execution ran.
-
-    Parameters
-    ----------
-    whole : bool
-        `code` is not cut.
-    """
-    line = _MAGIC_LINE.match(text)
-    if line is None:
-        return False  # it would not run on a pod any more
-    body = text[line.end() :]
-    if body.rstrip() == code.rstrip():
-        return True
-    return not whole and len(code) >= CUT and body.startswith(code)
+def _meta(execution: Json) -> Json:
+    meta = execution.get("meta")
+    return meta if isinstance(meta, dict) else {}
 
 
-def _judged(cell: Mapping[str, Any], candidate: Json, ages: Mapping[str, int]) -> tuple[str, str]:
+def _judged(cell: Mapping[str, Any], candidate: Json, ran: _Ran) -> tuple[str, str]:
     """Action and reason for the only cell that has the candidate's id."""
-    reason = _wanted(cell, candidate, ages)
+    reason = _wanted(cell, candidate, ran)
     if reason in (COMPLETE, REPLACED, "older"):
         return "leave", reason
     text = source(cell)
-    if _detached(text):
+    if detached(text):
         return "leave", "detached"
+    if _began(cell) > asked_at(candidate) or ran.again(text, candidate):
+        return "leave", REPLACED
     if not same_text(text, str(candidate.get("code", ""))):
         return "offer", "text"
-    return "fill", reason
+    return "offer" if reason in ("other", UNDONE) else "fill", reason
 
 
 def _shared(
     cells: Sequence[Mapping[str, Any]],
     places: Sequence[int],
     candidate: Json,
-    ages: Mapping[str, int],
+    ran: _Ran,
 ) -> Iterable[Decision]:
     """Several cells share an id (older files): the only one with that text, else none."""
     code = str(candidate.get("code", ""))
-    known = [p for p in places if _shows(cells[p]).get("execution") == candidate.get("id")]
+    known = [p for p in places if shown_in(cells[p]).get("execution") == candidate.get("id")]
     fits = known or [p for p in places if same_text(source(cells[p]), code)]
     alone = fits[0] if len(fits) == 1 else None
     for place in places:
         if place == alone:
-            yield Decision(*_judged(cells[place], candidate, ages), place, candidate)
+            yield Decision(*_judged(cells[place], candidate, ran), place, candidate)
         else:
             yield Decision("leave", "shared-id", place, candidate)
     if not fits or (alone is None and not known):
         yield Decision("offer", "shared-id", None, candidate)
 
 
-def _wanted(cell: Mapping[str, Any], candidate: Json, ages: Mapping[str, int]) -> str:
+def _wanted(cell: Mapping[str, Any], candidate: Json, ran: _Ran) -> str:
     """By the cell's metadata: ``new``, ``partial``, ``newer``, or why it stays as it is."""
-    shows = _shows(cell)
+    shows = shown_in(cell)
     execution, state = shows.get("execution"), shows.get("state")
     if not isinstance(execution, str) or not execution:
         return "new"
     if execution == candidate.get("id"):
-        return str(state) if state in (COMPLETE, REPLACED) else PARTIAL
-    return "newer" if ages[str(candidate["id"])] > ages.get(execution, -1) else "older"
+        return str(state) if state in (COMPLETE, REPLACED, UNDONE) else PARTIAL
+    is_newer = ran.is_newer(candidate, execution, asked_at({"meta": shows}))
+    return "other" if is_newer is None else "newer" if is_newer else "older"
 
 
-def _newest(executions: Sequence[Json]) -> dict[str, Json]:
-    """The newest execution of each cell id that is named."""
-    found: dict[str, Json] = {}
-    for execution in sorted(executions, key=_requested):
-        meta = execution.get("meta")
-        if isinstance(meta, dict) and _word(meta.get("cell")) and not meta.get("silent"):
-            found[meta["cell"]] = execution
-    return found
+def _began(cell: Mapping[str, Any]) -> float:
+    """When the cell was run last, by whatever notes that (nbclient does, JupyterLab may)."""
+    try:
+        told = cell["metadata"]["execution"]["iopub.execute_input"]
+        return datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp()
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        return 0.0
 
 
-def _requested(execution: Json) -> float:
-    when = execution.get("requested")
-    return float(when) if isinstance(when, int | float) else 0.0
+def _gone(notebook: Mapping[str, Any]) -> list[object]:
+    """The ids of cells that were deleted before their output was seen."""
+    kept = shown_in(notebook).get("gone")
+    return kept if isinstance(kept, list) else []
 
 
-def _shows(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = cell.get("metadata")
+def shown_in(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the metadata of a cell, or of the notebook, have of ours."""
+    metadata = part.get("metadata")
     shows = metadata.get(KEY) if isinstance(metadata, Mapping) else None
     return shows if isinstance(shows, Mapping) else {}
-
-
-def _detached(text: str) -> bool:
-    """Whether the cell shows a handle; the magic takes ``--det`` too, as argparse does."""
-    line = _MAGIC_LINE.match(text)
-    words = (line["words"] or "").split() if line else ()
-    return any(len(word) > 2 and "--detach".startswith(word) for word in words)
 
 
 def _merged(old: object, new: Mapping[str, Any]) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..models import ExecutionInfo, KernelInfo, Outcome, PodInfo
+from ..models import ExecutionInfo, KernelInfo, Outcome, PodInfo, asked_at
 from .bounded import TEXT_CHARS, number, plain, text
 from .entry import PodEntry
 from .kernel_state import KernelState
@@ -116,7 +116,7 @@ def executions_of(states: Iterable[KernelState], notebook: str) -> list[dict[str
         if state.mirror.identity
         for info in state.mirror.executions.of(notebook)
     ]
-    rows.sort(key=lambda row: row["requested"] or 0.0)
+    rows.sort(key=asked_at)
     room, first = LISTED_BYTES, len(rows)
     while first and (room := room - len(json.dumps(rows[first - 1]))) >= 0:
         first -= 1

@@ -262,5 +262,6 @@ class Session:
             "local_kernel": place.local_kernel(self.shell),
             "msg_id": execution.msg_id,
             "count": execution.count,
+            "asked": execution.requested_at,  # of a pod's clock nobody knows how wrong it is
         }
         return remote.submit(execution, content, meta=meta, header=header)

@@ -14,7 +14,7 @@ import pytest
 from jupyter_remote_gpu.cli import main, opened, outputs
 from jupyter_remote_gpu.client import refill
 from jupyter_remote_gpu.client.refill import Completed
-from jupyter_remote_gpu.errors import DaemonError
+from jupyter_remote_gpu.errors import DaemonError, NotFound
 
 Json = dict[str, Any]
 WIDGETS = "application/vnd.jupyter.widget-state+json"
@@ -26,6 +26,7 @@ class Mirror:
     def __init__(self, path: Path) -> None:
         self.path, self.told = path, path
         self.executions: list[Json] = []
+        self.elsewhere: dict[str, Json] = {}
         self.done: dict[str, Completed | Exception] = {}
         self.asked: list[str] = []
         self.open: list[tuple[list[str], list[str]]] = []
@@ -64,6 +65,12 @@ class Mirror:
             execution=row, outputs=list(shown), execution_count=number, cursor=9, first=1, **done
         )
 
+    def set(self, **fields: Any) -> None:
+        """Change the first cell."""
+        value = self.read()
+        value["cells"][0].update(fields)
+        self.path.write_text(json.dumps(value))
+
     def read(self) -> Json:
         value: Json = json.loads(self.path.read_bytes())
         return value
@@ -79,7 +86,12 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
 
     async def executions_of(_: object, notebook: str) -> list[Json]:
         mirror.asked.append(notebook)
-        return mirror.executions if notebook == str(mirror.told) else []
+        return [e for e in mirror.executions if notebook == e.get("told", str(mirror.told))]
+
+    async def find(_: object, execution: str) -> Json:
+        if execution not in mirror.elsewhere:
+            raise NotFound("nothing is known of it")
+        return mirror.elsewhere[execution]
 
     async def completed(_: object, execution: str, kernels: object) -> Completed:
         await asyncio.sleep(0)
@@ -90,6 +102,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
 
     monkeypatch.setattr(outputs, "control", control)
     monkeypatch.setattr(refill, "executions_of", executions_of)
+    monkeypatch.setattr(refill, "find", find)
     monkeypatch.setattr(refill, "completed", completed)
     monkeypatch.setattr(
         opened, "opened_at", lambda _: mirror.open.pop(0) if mirror.open else ([], [])
@@ -123,9 +136,7 @@ def test_one_cell_that_cannot_be_read_costs_no_other(
 
 def test_the_whole_text_counts(mirror: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
     """What is listed is cut, so it may be the beginning of what was run, or of the cell."""
-    value = mirror.read()
-    value["cells"][0]["source"] = "%%gpu\n" + "x" * 200
-    mirror.path.write_text(json.dumps(value))
+    mirror.set(source="%%gpu\n" + "x" * 200)
     before = mirror.path.read_bytes()
     for length in (150, 250):
         mirror.executions.clear()
@@ -160,13 +171,11 @@ def test_what_is_right_already_is_only_marked(
     mirror: Mirror, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mirror.ran(0, outcome=None)
-    value = mirror.read()
-    value["cells"][0]["execution_count"] = 0
-    mirror.path.write_text(json.dumps(value))
+    mirror.set(execution_count=0)
     assert main(["outputs", str(mirror.path), "--write", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["written"] and told["cells"][0]["action"] == "mark"
-    shows = {"execution": "0" * 32, "state": "partial"}
+    shows = {"execution": "0" * 32, "state": "partial", "asked": 10.0}
     assert mirror.read()["cells"][0]["metadata"] == {"remote_gpu": shows}
     assert main(["outputs", str(mirror.path), "--write", "--json"]) == 0
     assert not json.loads(capsys.readouterr().out)["written"]
@@ -235,3 +244,57 @@ def test_the_paths_that_its_kernel_may_have_been_told(
         assert main(["outputs", name, "--write"]) == 0
         assert mirror.read()["cells"][0]["outputs"], name
         assert mirror.asked[0] == str(folder / name)
+
+
+def test_what_ran_under_any_of_its_paths_counts(mirror: Mirror) -> None:
+    link = mirror.path.parent / "link.ipynb"
+    link.symlink_to(mirror.path)
+    mirror.ran(0, stream("older\n"))
+    older = mirror.executions[0]
+    newer = older | {"id": "a" * 32, "requested": 20.0, "told": str(link)}
+    older["told"] = str(mirror.path)
+    mirror.executions.insert(0, newer)
+    mirror.done["a" * 32] = Completed(newer, "x0", [stream("newer\n")], 1, "ok", 9, 1, None)
+    for path in (link, mirror.path):
+        assert main(["outputs", str(link), "--write", "--force"]) == 0
+        assert mirror.read()["cells"][0]["outputs"][0]["text"] == ["newer\n"], path
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "action"),
+    [(None, "offer"), (20.0, "leave"), (5.0, "fill")],
+    ids=["unknown", "newer", "older"],
+)
+def test_what_another_notebook_ran_is_looked_for(
+    mirror: Mirror, elsewhere: float | None, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror.ran(0, stream("old\n"))
+    mirror.set(metadata={"remote_gpu": {"execution": "f" * 32, "state": "complete"}})
+    if elsewhere is not None:
+        mirror.elsewhere["f" * 32] = {"meta": {"cell": "c0", "asked": elsewhere}}
+    assert main(["outputs", str(mirror.path), "--write", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["cells"]
+    assert row["action"] == action
+    assert bool(mirror.read()["cells"][0]["outputs"]) == (action == "fill")
+
+
+def test_one_that_was_renamed_before_its_end_goes_on(mirror: Mirror) -> None:
+    mirror.ran(0, stream("all\n"))
+    mirror.elsewhere["0" * 32] = mirror.executions.pop()
+    mirror.set(metadata={"remote_gpu": {"execution": "0" * 32, "state": "partial"}})
+    assert main(["outputs", str(mirror.path), "--write"]) == 0
+    assert mirror.read()["cells"][0]["outputs"][0]["text"] == ["all\n"]
+
+
+def test_a_trimmed_log_takes_nothing_away(
+    mirror: Mirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror.ran(0, stream("[9,000 messages are missing here]\nlast\n"), gaps=True)
+    mirror.set(outputs=[stream("first\n" * 100)])
+    before = mirror.path.read_bytes()
+    assert main(["outputs", str(mirror.path), "--write"]) == 0
+    assert "offered: the cell has more" in capsys.readouterr().out
+    assert mirror.path.read_bytes() == before
+    mirror.write(1)  # an empty cell takes what there is
+    assert main(["outputs", str(mirror.path), "--write"]) == 0
+    assert mirror.read()["cells"][0]["outputs"]

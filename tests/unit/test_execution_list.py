@@ -42,6 +42,14 @@ def test_it_is_in_the_order_of_the_requests_over_all_kernels() -> None:
     assert [row["id"] for row in rows] == [c.id for c in cells]
 
 
+def test_the_clocks_of_pods_do_not_order_them() -> None:
+    """One is an hour ahead: what the face says of its own clock counts, where it does."""
+    first, second = cell(3600.0, asked=10.0), cell(11.0, asked=11.0)
+    third, odd = cell(12.0), cell(13.0, asked="soon")
+    rows = executions_of([kernel(second, odd, third), kernel(first)], NOTEBOOK)
+    assert [row["id"] for row in rows] == [e.id for e in (first, second, third, odd)]
+
+
 def test_of_too_many_the_newest_fit_into_one_frame() -> None:
     cells = [cell(float(i), "é" * 2000) for i in range(2000)]
     rows = executions_of([kernel(*cells)], NOTEBOOK)

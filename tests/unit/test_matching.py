@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.client.matching import Decision, apply, decide, same_text
+from jupyter_remote_gpu.client.cell_text import longer, same_text
+from jupyter_remote_gpu.client.matching import Decision, apply, decide
 from jupyter_remote_gpu.client.refill import Completed
 
 Json = dict[str, Any]
+CASES = json.loads(Path(__file__).with_name("refill-rule.json").read_text("utf-8"))
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 
@@ -33,36 +37,36 @@ def decided(cells: list[Json], *executions: Json) -> list[tuple[str, str, int | 
     return [(d.action, d.reason, d.index, d.execution and d.execution["id"]) for d in made]
 
 
-def test_a_cell_shows_the_newest_that_it_ran() -> None:
+def in_file(told: Json) -> Json:
+    """A cell of the table, as a file has it."""
+    made = cell(told["id"], told["source"], **told.get("shows", {}))
+    if "began" in told:
+        made["metadata"]["execution"] = {"iopub.execute_input": told["began"]}
+    return made
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_rule(case: Json) -> None:
+    """The same table is the front end's (`src/__tests__/refill-rule.spec.ts`)."""
+    notebook = {
+        "cells": [in_file(told) for told in case["cells"]],
+        "metadata": {"remote_gpu": {"gone": case["gone"]}} if "gone" in case else {},
+    }
+    made = decide(notebook, case["executions"], case.get("times", {}))
+    assert [[d.action, d.reason, d.index, d.execution and d.execution["id"]] for d in made] == case[
+        "decisions"
+    ]
+
+
+def test_what_is_no_code_cell_takes_nothing() -> None:
     markdown = {"cell_type": "markdown", "id": "m", "source": "x", "metadata": {}}
     cells = [markdown, cell("a"), cell("b"), cell("c"), cell(None)]
-    executions = [ran("1", 1, "a"), ran("3", 3, "c"), ran("2", 2, "c"), ran("4", 4, silent=True)]
+    executions = [ran("1", 1, "a"), ran("3", 3, "c"), ran("2", 2, "c"), ran("4", 4, "m")]
     assert decided(cells, *executions) == [
         ("fill", "new", 1, "1"),
         ("leave", "none", 2, None),
         ("fill", "new", 3, "3"),
     ]
-    # Of two that were asked for in one moment the later in the list.
-    assert decided([cell()], ran("1", 1), ran("2", 1)) == [("fill", "new", 0, "2")]
-    assert decided([cell()]) == [("leave", "none", 0, None)]
-
-
-@pytest.mark.parametrize(
-    ("shows", "expected"),
-    [
-        ({"execution": "2", "state": "complete"}, ("leave", "complete")),
-        ({"execution": "2", "state": "replaced"}, ("leave", "replaced")),
-        ({"execution": "2", "state": "partial"}, ("fill", "partial")),
-        ({"execution": "1", "state": "complete"}, ("fill", "newer")),
-        ({"execution": "1", "state": "replaced"}, ("fill", "newer")),
-        ({"execution": "other", "state": "complete"}, ("leave", "older")),
-        ({"execution": "unknown", "state": "complete"}, ("fill", "newer")),
-        ({"state": "complete"}, ("fill", "new")),
-    ],
-)
-def test_what_the_cell_says_that_it_shows(shows: Json, expected: tuple[str, str]) -> None:
-    executions = [ran("1", 1), ran("2", 2), ran("other", 3, None)]
-    assert decided([cell(**shows)], *executions) == [(*expected, 0, "2")]
 
 
 def test_metadata_that_is_none_of_ours() -> None:
@@ -101,46 +105,9 @@ def test_the_text_must_be_what_ran() -> None:
     assert same_text(f"%%gpu\n{long}z", long) and not same_text(f"%%gpu\n{long}z", long, whole=True)
 
 
-def test_what_the_user_ran_again_is_not_offered() -> None:
-    edited = cell(text="%%gpu\nedited", execution="1", state="replaced")
-    assert decided([edited], ran("1", 1)) == [("leave", "replaced", 0, "1")]
-
-
-def test_the_newest_of_a_cell_that_is_gone_is_offered() -> None:
-    markdown = {"cell_type": "markdown", "id": "turned", "source": "x", "metadata": {}}
-    executions = [
-        ran("1", 1, "gone"),
-        ran("2", 2, "gone"),
-        ran("3", 3, "turned"),
-        ran("4", 4, None),
-    ]
-    assert decided([markdown, cell("c")], *executions) == [
-        ("leave", "none", 1, None),
-        ("offer", "gone", None, "2"),
-        ("offer", "gone", None, "3"),
-    ]
-    assert decided([cell(None)], ran("1", 1)) == [("offer", "no-ids", None, "1")]
-
-
-def test_cells_that_share_an_id() -> None:
-    one, two = cell(text="%%gpu\nx"), cell(text="%%gpu\nother")
-    assert decided([two, one], ran("1", 1)) == [
-        ("leave", "shared-id", 0, "1"),
-        ("fill", "new", 1, "1"),
-    ]
-    none = [("leave", "shared-id", 0, "1"), ("leave", "shared-id", 1, "1")]
-    offer = ("offer", "shared-id", None, "1")
-    assert decided([one, one], ran("1", 1)) == [*none, offer]
-    assert decided([two, two], ran("1", 1)) == [*none, offer]
-    done = cell(execution="1", state="complete")
-    assert decided([one, done], ran("1", 1)) == [none[0], ("leave", "complete", 1, "1")]
-    assert decided([done, done], ran("1", 1)) == none
-    assert decided([one, two]) == [("leave", "none", 0, None), ("leave", "none", 1, None)]
-
-
 def completed(outcome: str | None, widgets: Json | None = None) -> Completed:
     outputs: list[Json] = [{"output_type": "stream", "name": "stdout", "text": "said\n"}]
-    return Completed({"id": "1"}, "x\n", outputs, 7, outcome, 9, 3, widgets)
+    return Completed({"id": "1", "meta": {"asked": 5.5}}, "x\n", outputs, 7, outcome, 9, 3, widgets)
 
 
 def states(**models: str) -> Json:
@@ -156,7 +123,7 @@ def test_a_filled_cell(outcome: str | None, state: str) -> None:
     before = copy.deepcopy(notebook)
     made = apply(notebook, 1, completed(outcome))
     assert notebook == before
-    shows = {"execution": "1", "state": state}
+    shows = {"execution": "1", "state": state, "asked": 5.5}
     assert made["cells"][1] == {
         **own,
         "outputs": [{"output_type": "stream", "name": "stdout", "text": "said\n"}],
@@ -178,6 +145,16 @@ def test_widgets_are_merged() -> None:
         assert apply(notebook, 0, completed("ok", states(c="C")))["metadata"]["widgets"] == (
             states(c="C")
         )
+
+
+def test_which_outputs_are_longer() -> None:
+    def text(value: Any) -> Json:
+        return {"output_type": "stream", "name": "stdout", "text": value}
+
+    shown = {"output_type": "display_data", "data": {}, "metadata": {}}
+    assert longer([text(["a\n", "b\n"])], [text("a\n")])
+    assert not longer([text("a\n")], [text(["a\n"])])
+    assert longer([shown], [text("x" * 100)]) and not longer(None, [])
 
 
 def test_a_decision_says_where() -> None:
