@@ -8,6 +8,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -73,25 +74,32 @@ def _loader() -> str:
     return base64.b64encode(text).decode("ascii")
 
 
-def command_line(command: str, spec: dict[str, Any], python: str | None, nonce: str) -> str:
+def words_of(spec: dict[str, Any]) -> bytes:
+    """What a command is told on its standard input: its command line everybody there can read."""
+    return json.dumps(spec).encode() + b"\n" if spec else b""
+
+
+def command_line(command: str, words: bytes, python: str | None, nonce: str) -> str:
     """What is executed on the pod for `command`.
 
     Parameters
     ----------
+    words : bytes
+        See `words_of`; their number only is in the line.
     python : str or None
         The pod's Python if the user named one; else the first good one of `CANDIDATES`.
     nonce : str
         Tells our answer from whatever a login shell prints.
     """
-    words: Sequence[str] = [
+    line: Sequence[str] = [
         _loader(),
         nonce,
         archive.build().sha256,
         command,
-        base64.b64encode(json.dumps(spec).encode()).decode("ascii"),
+        str(len(words)),
         *([python] if python else CANDIDATES),
     ]
-    return f"exec sh -c '{_FINDER}' jrg {' '.join(shlex.quote(w) for w in words)}"
+    return f"exec sh -c '{_FINDER}' jrg {' '.join(shlex.quote(w) for w in line)}"
 
 
 def new_nonce() -> str:
@@ -99,7 +107,11 @@ def new_nonce() -> str:
 
 
 async def converse(
-    streams: Streams, nonce: str, python: str | None, drain: Callable[[], Awaitable[None]]
+    streams: Streams,
+    words: bytes,
+    nonce: str,
+    python: str | None,
+    drain: Callable[[], Awaitable[None]],
 ) -> Answer:
     """See `command_line` through to its answer, sending the archive if the pod lacks it.
 
@@ -110,6 +122,10 @@ async def converse(
     TransportError
         If the stream ended before the answer.
     """
+    if words:
+        # Before anything is asked for, so that it costs no round trip.
+        with suppress(OSError):  # it has ended: what it said tells more
+            streams.write(words)
     reader = _Lines(streams)
     noise = await reader.until_marker(f"\x1ejrg1 {nonce}\n".encode())
     line = await reader.line(noise)

@@ -12,7 +12,7 @@ from typing import Any
 import asyncssh
 
 from ..errors import RemoteGPUError, TransportError
-from .bootstrap import command_line, converse, new_nonce
+from .bootstrap import command_line, converse, new_nonce, words_of
 from .channel import Bridge, Process, Stderr
 from .pulse import Pulse, lost
 
@@ -125,12 +125,12 @@ class Connection:
         TransportError
             If the link was lost.
         """
-        nonce = new_nonce()
-        process = await self.open(command_line(command, spec, python, nonce))
+        nonce, words = new_nonce(), words_of(spec)
+        process = await self.open(command_line(command, words, python, nonce))
         stderr = Stderr(process)
         done = False
         try:
-            answer = await converse(_Pipes(process), nonce, python, process.stdin.drain)
+            answer = await converse(_Pipes(process), words, nonce, python, process.stdin.drain)
             done = True
             return Bridge(process, answer, stderr, self.count, self.leave)
         except (asyncssh.Error, OSError) as e:

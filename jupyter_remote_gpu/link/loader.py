@@ -1,20 +1,23 @@
 """Runs on the pod, sent as text: takes our archive from its place, or asks for it.
 
-Called as ``python -I -S -c … TEXT NONCE SHA256 COMMAND SPEC``; standard library only,
-any Python from 3.10 on. Not imported on the laptop.
+Called as ``python -I -S -c … TEXT NONCE SHA256 COMMAND SIZE``, with a JSON object of SIZE bytes on
+standard input (the kernel's environment is in it, and anybody may read a command line); standard
+library only, any Python from 3.10 on. Not imported on the laptop.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
+import select
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would cost the pod 10 ms
     from typing import NoReturn
+
+WORDS_SECONDS = 20.0
 
 
 def fail(code: str, words: str) -> NoReturn:
@@ -86,9 +89,26 @@ def receive(path: str, digest: str) -> None:
         fail("no-place", f"{path}: {e.strerror}")
 
 
+def told(size: int) -> dict[str, object]:
+    if not size:
+        return {}
+    # It was sent at once, so it is here already, unless a login script has read it.
+    if not select.select([0], [], [], WORDS_SECONDS)[0]:
+        fail("no-words", "what was sent to it did not arrive: does a login script read its input?")
+    try:
+        spec: dict[str, object] = json.loads(read_exactly(size))
+    except ValueError:
+        fail("no-words", "what was sent to it did not arrive whole: does a login script read it?")
+    python = spec.get("python")
+    if isinstance(python, str):
+        spec["python"] = os.path.expanduser(python)
+    return spec
+
+
 def load() -> None:
-    nonce, digest, command, spec = sys.argv[2:6]
+    nonce, digest, command, size = sys.argv[2:6]
     os.write(1, b"\x1ejrg1 " + nonce.encode() + b"\n")
+    spec = told(int(size))
     state = state_folder()
     path = os.path.join(state, "code", digest + ".zip")
     if not is_good(path, digest):
@@ -98,10 +118,7 @@ def load() -> None:
     os.environ["JRG_STATE"] = state
     from jupyter_remote_gpu.pod.__main__ import main
 
-    told = json.loads(base64.b64decode(spec))
-    if isinstance(told.get("python"), str):
-        told["python"] = os.path.expanduser(told["python"])
-    main(command, told)
+    main(command, spec)
 
 
 if __name__ == "__main__":

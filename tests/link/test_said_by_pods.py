@@ -45,7 +45,7 @@ async def drain() -> None:
 def answered(line: bytes, word: bytes = b"HAVE\n") -> Exception:
     with pytest.raises(Exception) as caught:
         stream = Canned(b"\x1ejrg1 n\n" + word + line + b"\n")
-        asyncio.run(bootstrap.converse(stream, "n", None, drain))
+        asyncio.run(bootstrap.converse(stream, b"", "n", None, drain))
     return caught.value
 
 
