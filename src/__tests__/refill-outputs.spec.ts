@@ -120,6 +120,30 @@ describe('the outputs of a cell that is filled', () => {
     expect(shown()).toEqual([text(`${long}more\n`)]);
   });
 
+  it.each([
+    ['a bar', ' 10% |#   |', ' 99% |### |', ' 99% |### |'],
+    ['its end, and more', ' 10%', '100%\nmore\n', '100%\nmore\n'],
+    ['a cursor that went back', ' 10%\r', ' 20%\r', ' 20%'],
+    ['a cursor in mid-line', 'abcd\rab', 'abxd\rabx', 'abxd'],
+    ['a line that became shorter', 'abcd', 'a', 'a'],
+    ['one of which something was deleted', 'abc', 'ab\b', 'a'],
+    ['one after a cursor that went back', 'abcd\rx', 'ab', 'ab']
+  ])('of which the last line alone is new: %s', (_, before, after, last) => {
+    open();
+    const long = 'line\n'.repeat(5000);
+    outputs.write([text(`${long}${before}`)]);
+    const model = cell.outputs.get(0);
+    sent = 0;
+    outputs.write([text(`${long}${after}`)]);
+    expect(shown()).toEqual([text(`${long}${last}`)]);
+    const isWhole = last.length < 3;
+    expect(cell.outputs.get(0) === model).toBe(!isWhole);
+    expect(sent < 200).toBe(!isWhole);
+    // What comes then is written where the cursor is.
+    outputs.write([text(`${long}${last}\nmore`)]);
+    expect(shown()).toEqual([text(`${long}${last}\nmore`)]);
+  });
+
   it.each([false, true])(
     'are shown as they are saved, undo by document: %j',
     isWide => {

@@ -46,11 +46,13 @@ export class Filler implements IDisposable {
   /** Fill the cell from that execution, from now until it ends. */
   fill(cell: ICodeCellModel, execution: IExecution): void {
     const known = this._followers.get(cell);
-    if (
-      this.isDisposed ||
-      known?.execution.id === execution.id ||
-      this._lost.has(execution.id)
-    ) {
+    if (this.isDisposed || this._lost.has(execution.id)) {
+      return;
+    }
+    if (known?.execution.id === execution.id) {
+      if (execution.state === 'ended') {
+        known.hurry();
+      }
       return;
     }
     known?.stop();

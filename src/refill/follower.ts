@@ -8,6 +8,9 @@ import type { IExecution, IOutputs } from '../types';
 /** Seconds between two questions: while somebody looks, and while nobody does. */
 const SEEN = 1;
 const UNSEEN = 10;
+/** An answer is all that is shown: so many characters of one are worth a second, up to so many. */
+const PER_SECOND = 1e6;
+const MOST = 30;
 const AFTER_ERRORS = [1, 2, 4, 8, 15];
 
 /** Asks for what one execution says until it ends, and hands it on; `stop` it. */
@@ -74,11 +77,24 @@ export class Follower {
       if (!(await show(this, outputs))) {
         break;
       }
-      await this._pause(isSeen() ? SEEN : UNSEEN);
+      const least = isSeen() ? SEEN : UNSEEN;
+      if (!this._hurries) {
+        await this._pause(Math.max(least, worth(outputs)));
+      }
+      this._hurries = false;
     }
     if (!this._isStopped) {
       this.stop();
       onOver(this, fatal);
+    }
+  }
+
+  /** The execution has ended: ask once more at once. */
+  hurry(): void {
+    if (!this._isLast) {
+      this._isLast = true;
+      this._hurries = true;
+      this._wake();
     }
   }
 
@@ -117,7 +133,16 @@ export class Follower {
   private readonly _wake = (): void => this._wakeUp?.();
   private _wakeUp: (() => void) | null = null;
   private _troubled = false;
+  private _isLast = false;
+  private _hurries = false;
   private _isStopped = false;
+}
+
+/** The seconds that an answer of this size keeps from the next; null: nothing was told. */
+function worth(outputs: IOutputs | null): number {
+  const { outputs: shown, widgets } = outputs ?? {};
+  const size = outputs ? JSON.stringify([shown, widgets]).length : 0;
+  return Math.min(MOST, size / PER_SECOND);
 }
 
 /**

@@ -5,6 +5,10 @@ import { OutputAreaModel } from '@jupyterlab/outputarea';
 import type { IOutputModel } from '@jupyterlab/rendermime';
 import { JSONExt } from '@lumino/coreutils';
 
+/** What moves the cursor: to the beginning of the line, and one back. */
+// eslint-disable-next-line no-control-regex
+const MOVES = /[\r\x08]/;
+
 /** What was told when the outputs were written last, and what they were then. */
 interface ILeft {
   readonly told: readonly IOutput[];
@@ -33,7 +37,10 @@ export class Outputs {
     const left = this._asLeft();
     const old = left?.told ?? model.toJSON();
     // To fold is slow where bars follow a long text; nothing is to be compared with an empty cell.
-    const aim = left || old.length === 0 ? values : folded(values);
+    const moves = values.some(
+      each => isStream(each) && MOVES.test(textOf(each))
+    );
+    const aim = left || old.length === 0 || !moves ? values : folded(values);
     const last = old.length - 1;
     const grows = (index: number) =>
       index === last &&
@@ -60,7 +67,7 @@ export class Outputs {
           model.add(value);
         } else if (isNew && isStream(value)) {
           // Lab adds it to the last one; `set` would not work off what moves the cursor.
-          model.add({ ...value, text: rest(old[index], value) });
+          model.add({ ...value, text: rest(old[index], value) ?? '' });
           isWhole = model.get(index) === left?.end;
         } else if (isNew || again(value)) {
           model.set(index, value);
@@ -142,12 +149,25 @@ function textOf({ text }: IOutput): string {
 
 function goesOn(old: IOutput, output: IOutput): boolean {
   return (
-    isStream(output) &&
-    old.name === output.name &&
-    textOf(output).startsWith(textOf(old))
+    isStream(output) && old.name === output.name && rest(old, output) !== null
   );
 }
 
-function rest(old: IOutput, output: IOutput): string {
-  return textOf(output).slice(textOf(old).length);
+/**
+ * What brings a text to another one if it is written after it; null: there is no such. Of a bar
+ * that moves it is its last line, written over the one that is there.
+ */
+function rest(old: IOutput, output: IOutput): string | null {
+  const [was, is] = [textOf(old), textOf(output)];
+  if (is.startsWith(was)) {
+    return is.slice(was.length);
+  }
+  const start = was.lastIndexOf('\n') + 1;
+  const [line, tail] = [was.slice(start), is.slice(start)];
+  if (!is.startsWith(was.slice(0, start)) || line.includes('\b')) {
+    return null;
+  }
+  // What is shorter would leave the old one's end.
+  const width = Math.max(...line.split('\r').map(({ length }) => length));
+  return /^[^\n\r\b]*/.exec(tail)![0].length >= width ? `\r${tail}` : null;
 }
