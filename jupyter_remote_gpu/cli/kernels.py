@@ -21,6 +21,7 @@ __all__ = ["attach", "show", "shutdown"]
 _MIN_ID = 4
 _END_SECONDS = 30.0
 _AGAIN_SECONDS = 0.2
+_ON_ITS_WAY = (PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING)
 
 
 async def show(args: argparse.Namespace) -> int:
@@ -95,7 +96,11 @@ async def attach(args: argparse.Namespace) -> int:
             "`jupyter remote-gpu status --json` or the notebook shows them."
         )
     async with control() as daemon:
-        found = await daemon.request("execution.find", id=wanted)
+        try:
+            found = await daemon.request("execution.find", id=wanted)
+        except NotFound as e:
+            where = "`jupyter remote-gpu status --json` lists the newest of each kernel."
+            raise NotFound(f"{e.message} {where}") from e
     execution = found.get("execution") or {}
     printer = Printer(str(execution.get("id")))
     channel = Channel(
@@ -126,8 +131,11 @@ async def _alive(daemon: Control, name: str) -> list[str]:
     found, _ = await _kernels(daemon, name)
     (pod,) = pods_of(await daemon.request("snapshot"), name)
     if pod.get("state") != PodState.CONNECTED:
+        what = "connect it first"
+        if pod.get("state") in _ON_ITS_WAY:
+            what = "wait until it is connected, then try again"
         raise NotConnected(
-            f"Pod {name} is {pod.get('state')}, so its kernels cannot be ended: connect it first."
+            f"Pod {name} is {pod.get('state')}, so its kernels cannot be ended: {what}."
         )
     return [str(k.get("id")) for k in found if k.get("listed") and k.get("alive") is not False]
 

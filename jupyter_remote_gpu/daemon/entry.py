@@ -6,9 +6,9 @@ from ..errors import NotFound, RemoteGPUError
 from ..link.supervisor import PodLink
 from ..models import PodState
 from ..pods.registry import Pod
-from .sentences import not_connected
+from .sentences import ON_ITS_WAY, not_connected
 
-ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
+__all__ = ["ON_ITS_WAY", "PodEntry"]
 
 
 class PodEntry:

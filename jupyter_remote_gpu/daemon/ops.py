@@ -192,9 +192,7 @@ class Operations:
             if name.startswith(prefix)
         ]
         if not found:
-            raise NotFound(
-                f"No cell that this laptop knows has an id that begins with {prefix[:40]}."
-            )
+            raise NotFound(f"No execution that this laptop knows begins with {prefix[:40]}.")
         if len(found) > 1:
             raise Conflict(
                 f"{len(found)} executions begin with {prefix[:40]}: give more digits.",
@@ -206,12 +204,12 @@ class Operations:
 
     async def _key_install(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
-        work = keys.install(entry.link, self._pods.folder, KEY_SECONDS)
+        work = keys.install(entry.need(), self._pods.folder, KEY_SECONDS)
         return {"public_key": await self._whole(work)}
 
     async def _key_remove(self, args: Args) -> Args:
         entry = self._pods.entry(args.get("name"))
-        work = keys.remove(entry.link, self._pods.folder, KEY_SECONDS)
+        work = keys.remove(entry.need(), self._pods.folder, KEY_SECONDS)
         return {"public_key": await self._whole(work)}
 
     async def _doctor(self, args: Args) -> Args:

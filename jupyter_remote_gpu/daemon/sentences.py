@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DaemonError, NotConnected, NotFound, RemoteGPUError, WireError
+from ..models import PodState
 
 GONE = "kernel-gone"
 """Code of a kernel that its pod does not have any more."""
+ON_ITS_WAY = {PodState.CONNECTING, PodState.PREPARING, PodState.RECONNECTING}
 
 
 def gone(kernel: str, error: RemoteGPUError) -> RemoteGPUError | None:
@@ -42,11 +44,14 @@ def ended() -> NotFound:
 
 
 def not_connected(pod: str, status: Any) -> NotConnected:
-    """The pod will not come by itself; `status` has ``state`` and ``reason``."""
+    """The pod is not connected now; `status` has ``state`` and ``reason``."""
     why = f": {status.reason}" if status.reason else ""
     end = "" if why.endswith(".") else "."
+    what = f"Connect it: %gpu connect {pod} (in a terminal: jupyter remote-gpu connect {pod})"
+    if status.state in ON_ITS_WAY:
+        what = "Wait until it is connected, then try again."
     return NotConnected(
-        f"Pod {pod} is {status.state}{why}{end} Connect it: %gpu connect {pod}",
+        f"Pod {pod} is {status.state}{why}{end} {what}",
         details={"state": str(status.state), "reason": status.reason},
     )
 

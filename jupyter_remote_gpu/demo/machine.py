@@ -178,12 +178,13 @@ class Machine:
         def path(value: Path) -> str:
             return '"' + str(value).replace("%", "%%") + '"'
 
+        pods_own = self.home / ".ssh" / "authorized_keys"  # as elsewhere: `key` puts ours there
         lines = [
             *OWN_LINES,
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f'HostKey "{self._host_key}"',
-            f"AuthorizedKeysFile {path(self.folder / 'authorized_keys')}",
+            f"AuthorizedKeysFile {path(self.folder / 'authorized_keys')} {path(pods_own)}",
             "PermitUserRC no",
             "LoginGraceTime 30",
             f"AllowUsers {self.user}",

@@ -80,7 +80,7 @@ def explain(error: Exception, attempt: Attempt) -> RemoteGPUError:
     if isinstance(error, OSError):
         if attempt.program and error.filename == attempt.program:
             return _no_program(error, where)
-        return _unreachable(error, where)
+        return _unreachable(error, where, attempt.target.host)
     return LinkError(f"ssh to {where} cannot be set up: {error}.", code="ssh")
 
 
@@ -127,8 +127,14 @@ def _no_program(error: OSError, where: str) -> TransportError:
     )
 
 
-def _unreachable(error: OSError, where: str) -> TransportError:
+def _unreachable(error: OSError, where: str, host: str) -> TransportError:
     numbers = {error.errno} | {int(n) for n in re.findall(r"\[Errno (\d+)\]", str(error))}
+    if errno.ECONNREFUSED in numbers and host in ("127.0.0.1", "localhost"):
+        return TransportError(
+            f"{where} refuses connections: nothing listens at this port of this machine. If it is "
+            "the demo pod, switch it on: `jupyter remote-gpu demo`.",
+            code="refused",
+        )
     if errno.ECONNREFUSED in numbers:
         return TransportError(
             f"{where} refuses connections: its ssh server is not running (yet), or the port has "

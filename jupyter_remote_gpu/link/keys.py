@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shlex
@@ -12,7 +13,10 @@ import asyncssh
 
 from ..errors import LinkError, NotFound, TransportError
 from ..files import private_folder, replace, set_aside
+from ..pods import hostkeys
 from ..pods.registry import Pod, own_key_path
+from . import ssh
+from .identities import Identities
 
 __all__ = ["install", "own_key_path", "own_public_half", "read_own_key", "remove"]
 
@@ -60,7 +64,7 @@ class Shell(Protocol):
 async def install(link: Shell, folder: Path, timeout: float = 30.0) -> str:
     """Make our key for the pod if there is none, and let the pod take it; the public half.
 
-    Installing it again changes nothing.
+    Installing it again changes nothing. It is tried: a server may look for keys elsewhere.
 
     Parameters
     ----------
@@ -74,7 +78,8 @@ async def install(link: Shell, folder: Path, timeout: float = 30.0) -> str:
     Raises
     ------
     LinkError
-        If the link is down, or the pod cannot write its ``~/.ssh/authorized_keys``.
+        If the link is down, the pod cannot write its ``~/.ssh/authorized_keys``, or does not let
+        the key in (code ``own-key-refused``; it is kept then: the user may help it in).
     """
     path = own_key_path(folder, link.pod.name)
     key = read_own_key(path)
@@ -95,7 +100,39 @@ async def install(link: Shell, folder: Path, timeout: float = 30.0) -> str:
         if fresh:
             path.unlink(missing_ok=True)
         raise
+    await _try(link.pod, folder, key, line)
     return line
+
+
+async def _try(pod: Pod, folder: Path, key: asyncssh.SSHKey, line: str) -> None:
+    """Log in with our key alone, once."""
+    only = Identities()
+    for pair in asyncssh.load_keypairs([key]):
+        only.add(pair, "our own key for this pod")
+    pinned = await asyncio.to_thread(hostkeys.pinned, folder, pod.name)
+    trust = ssh.Trust(alias=pod.name, pinned=pinned, accept=None, pin=lambda _: None)
+    own = own_key_path(folder, pod.name)
+    try:
+        conn = await ssh.connect(pod.target, trust, own, timeout=ssh.LOGIN_SECONDS, only=only)
+    except LinkError as e:
+        raise _untried(pod.name, e, line) from e
+    conn.abort()
+
+
+def _untried(pod: str, error: LinkError, line: str) -> LinkError:
+    if error.code == "key-refused":
+        return LinkError(
+            f"Our key is in ~/.ssh/authorized_keys on {pod} now, but its ssh server does not let "
+            "it in: it may look for keys elsewhere (AuthorizedKeysFile in its sshd_config, or the "
+            "provider's own list). Add this line there, or take the key away with `jupyter "
+            f"remote-gpu key {pod} --remove`: {line}",
+            code="own-key-refused",
+        )
+    return type(error)(
+        f"Our key is on {pod} now, but a login with it failed: {error.message} Do the same again "
+        "when that is mended.",
+        code=error.code,
+    )
 
 
 async def remove(link: Shell, folder: Path, timeout: float = 30.0) -> str:

@@ -15,7 +15,7 @@ from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError
 from ..pods.command import SSHTarget
 from ..pods.endpoint import check_host, split_endpoint
 from .failures import Attempt, explain, explain_jump
-from .identities import agent_socket, gather
+from .identities import Identities, agent_socket, gather
 
 __all__ = ["LOGIN_SECONDS", "Trust", "connect"]
 
@@ -124,9 +124,19 @@ class _Client(asyncssh.SSHClient):
 
 
 async def connect(
-    target: SSHTarget, trust: Trust, own_key: Path, *, timeout: float
+    target: SSHTarget,
+    trust: Trust,
+    own_key: Path,
+    *,
+    timeout: float,
+    only: Identities | None = None,
 ) -> asyncssh.SSHClientConnection:
     """Connect and log in within `timeout` seconds.
+
+    Parameters
+    ----------
+    only : Identities, optional
+        To be shown instead of all that are found: to see whether they are let in.
 
     Raises
     ------
@@ -149,7 +159,7 @@ async def connect(
                 attempt.jump = jump
                 tunnel = await _jump(jump, timeout)
                 attempt.jump = ""
-            conn = await _login(options, attempt, own_key, tunnel)
+            conn = await _login(options, attempt, own_key, tunnel, only)
             conn.set_tunnel(tunnel)  # which then ends with it
             return conn
     except BaseException as e:
@@ -201,9 +211,10 @@ async def _login(
     attempt: Attempt,
     own_key: Path,
     tunnel: asyncssh.SSHClientConnection | None,
+    only: Identities | None,
 ) -> asyncssh.SSHClientConnection:
     config = options.config
-    keys = attempt.identities = await gather(
+    keys = attempt.identities = only or await gather(
         attempt.target.identity_files,
         own_key,
         cast("list[str]", config.get("IdentityFile") or []),

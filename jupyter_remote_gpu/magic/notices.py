@@ -11,7 +11,13 @@ from ..models import PodState
 from .messages import new_message
 from .sink import KernelSink, running_kernel
 
-__all__ = ["Notices", "link_sentence"]
+__all__ = ["Notices", "link_sentence", "stopped"]
+
+
+def stopped(reason: object) -> str:
+    """A reason as a sentence that another one may follow: not all end with a full stop."""
+    text = str(reason).strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def link_sentence(pod: str, link: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from .ending import finish, kernel_died
 from .execution import Event, Execution
 from .inputs import Asker, Withdrawn
 from .kernels import DOWN, RemoteKernel
-from .notices import Notices, link_sentence
+from .notices import Notices, link_sentence, stopped
 from .raised import GONE, ControlBack, control_back
 from .sink import running_kernel, show_here
 
@@ -200,7 +200,7 @@ class Runner:
             self._execution.outcome = str(Outcome.DIED)
             raise kernel_died(self._remote, self._execution)
         if self._link in DOWN:
-            reason = message.get("reason") or f"The pod is {self._link}."
+            reason = stopped(message.get("reason") or f"the pod is {self._link}")
             raise self._give_back(f"{self._remote.pod}: {reason} Control is back.")
         self._say_link(message)
 
@@ -265,8 +265,8 @@ def refuse_if_down(pod: str, link: dict[str, Any]) -> None:
     state = str(link.get("state") or "")
     if state not in DOWN:
         return
-    reason = str(link.get("reason") or "").strip()
+    reason = link.get("reason")
     raise NotConnected(
-        f"The pod {pod} is {state}{': ' + reason if reason else '.'} "
+        f"The pod {pod} is {state}{': ' + stopped(reason) if reason else '.'} "
         f"Type `%gpu connect {pod}`, then run the cell again."
     )

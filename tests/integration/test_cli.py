@@ -66,7 +66,7 @@ def test_a_pods_life(place: Place, pod_python: str) -> None:
 
     assert "run on" in cli("disconnect", "mine").out
     assert cli("status", "--json").json()["pods"][0]["state"] == "disconnected"
-    assert "connect it first" in refused("key", "mine", status=1)
+    assert "jupyter remote-gpu connect mine" in refused("key", "mine", status=1)
     assert "forgotten" in cli("remove", "mine").out
     assert cli("status", "--json").json() == {"pods": []}
     assert "No pods yet" in cli("status").out

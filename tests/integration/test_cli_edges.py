@@ -61,6 +61,8 @@ def test_connecting_a_pod_that_does_not_come_back_says_why_and_ends(place: Place
     place.connect()
     place.proxy.cut()
     place.until_state("reconnecting")
+    for words in (["key", "pod"], ["shutdown-kernels", "pod"]):
+        assert "ait until it is connected, then try again" in refused(*words, status=1)
     script = (
         "import sys; from jupyter_remote_gpu.cli import main, pods\n"
         "pods.PATIENCE_SECONDS = 4.0\nsys.exit(main(['connect', 'pod']))"

@@ -17,6 +17,7 @@ import pytest
 
 from jupyter_remote_gpu.client.threaded import Face
 from jupyter_remote_gpu.demo import machine
+from jupyter_remote_gpu.demo.openssh import free_port
 from jupyter_remote_gpu.demo.warden import marked
 from jupyter_remote_gpu.errors import RemoteGPUError
 from tests.support.command import DemoRun, cli, refused, running_demo
@@ -107,6 +108,17 @@ def test_a_relative_copy_lands_in_the_pods_home(demo: DemoRun, way: str, tmp_pat
     assert (demo.home / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
+def test_a_key_of_our_own_opens_it(demo: DemoRun) -> None:
+    """What `key` says it checks: a login with that key alone."""
+    cli("connect", "demo")
+    public = cli("key", "demo").out.splitlines()[-1]
+    lines = (demo.home / ".ssh" / "authorized_keys").read_text()
+    assert public in lines
+    assert "off demo" in cli("key", "demo", "--remove").out
+    assert public not in (demo.home / ".ssh" / "authorized_keys").read_text()
+    cli("disconnect", "demo")
+
+
 def test_a_cell_survives_a_cut(demo: DemoRun, face: Face) -> None:
     assert cli("connect", "demo").status == 0
     cell = KernelFace(face, "demo")
@@ -177,6 +189,12 @@ def test_a_python_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
     hung.chmod(0o755)
     with pytest.raises(RemoteGPUError, match=r"within 1 s.*--python"):
         asyncio.run(machine.check_python(str(hung)))
+
+
+def test_a_demo_that_is_off_is_said_so(own: OwnDaemon) -> None:
+    cli("add", "demo", "ssh", "me@127.0.0.1", "-p", str(free_port()))
+    said = cli("connect", "demo")
+    assert said.status == 1 and "switch it on: `jupyter remote-gpu demo`" in said.err
 
 
 def test_it_leaves_another_pod_of_its_name_alone(own: OwnDaemon, pod_python: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,25 @@ def test_where_the_pod_cannot_write_nothing_is_left_here(sshd: Sshd, folder: Pat
     with pytest.raises(LinkError, match="authorized_keys"):
         linked(folder, spoil)
     assert not (folder / "keys" / "pod").exists()
+
+
+def test_a_server_that_looks_elsewhere_is_said_so(tmp_path: Path) -> None:
+    """The line is where it should be, and opens nothing."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "laptop"
+    config = [f'AuthorizedKeysFile "{elsewhere}"']
+    with Sshd(tmp_path / "pod", sys.executable, config=config) as sshd:
+        elsewhere.write_text(taken(sshd).read_text())
+        folder.mkdir()
+        pods = Registry(folder)
+        pods.add("pod", sshd.words())
+        pods.pin("pod", sshd.host_key_line)
+        with pytest.raises(LinkError, match=r"does not let it in.*AuthorizedKeysFile") as caught:
+            linked(folder, lambda link: keys.install(link, folder))
+        line = keys.own_public_half(folder, "pod")
+        assert caught.value.code == "own-key-refused"
+        assert line is not None and line in caught.value.message
+        assert line in taken(sshd).read_text()
+        assert linked(folder, lambda link: keys.remove(link, folder)) == line
 
 
 def test_without_a_link(sshd: Sshd, folder: Path) -> None:

@@ -145,7 +145,7 @@ def test_without_a_connected_pod_it_says_what_to_type() -> None:
         session_of(*both).pod(None)
     with pytest.raises(NotConnected, match=r"a is disconnected\. Type `%gpu connect a`"):
         session_of(both[0]).pod(None)
-    with pytest.raises(NotConnected, match=r"failed: no route Type `%gpu connect a`"):
+    with pytest.raises(NotConnected, match=r"failed: no route\. Type `%gpu connect a`"):
         session_of(pod("a", "failed", reason="no route")).pod(None)
     with pytest.raises(NotFound, match="no pod called c"):
         session_of(pod("a")).pod("c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -242,10 +243,17 @@ def test_what_is_over_is_taken_away_and_nothing_is_told_twice(setup: Setup, runn
 
 
 @pytest.mark.parametrize("state", ["disconnected", "failed", "host-key"])
-def test_a_pod_that_is_let_go_gives_control_back(setup: Setup, runner: Runner, state: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("Gone.", "Gone."), ("it was removed", "it was removed."), ("Is it on?", "Is it on?")],
+)
+def test_a_pod_that_is_let_go_gives_control_back(
+    setup: Setup, runner: Runner, state: str, reason: str, said: str
+) -> None:
     setup.feed(setup.log.keeper("running", E))
-    with pytest.raises(ControlBack, match=r"On demo the cell runs on"):
-        Script(setup, lambda: setup.control(type="link", state=state, reason="Gone.")).run(runner)
+    words = re.escape(f"demo: {said} Control is back. On demo the cell runs on")
+    with pytest.raises(ControlBack, match=words):
+        Script(setup, lambda: setup.control(type="link", state=state, reason=reason)).run(runner)
 
 
 def test_a_captured_cell_shows_trouble_and_nothing_of_its_link(
