@@ -93,6 +93,25 @@ describe('the widgets of a refill', () => {
     expect(manager.made).toEqual([['bar', { value: 3 }]]);
   });
 
+  it('are drawn anew where the kernel has opened them anew', async () => {
+    const manager = new Manager();
+    const widgets = new Widgets(page(manager));
+    await widgets.restore(body({ bar: entry(3), box: entry(0) }));
+    await manager.new_model({ model_id: 'bar' }, {});
+    const anew = await widgets.restore(body({ bar: entry(3), box: entry(0) }));
+    expect([...anew!]).toEqual(['bar']);
+    // It was opened with what the kernel knew: ours may be newer.
+    expect(manager.set_state.mock.calls).toEqual([[{ value: 3 }]]);
+    const after = await widgets.restore(body({ bar: entry(3), box: entry(0) }));
+    expect(after!.size).toBe(0);
+    // Also one that the page had before it was restored from here.
+    await manager.new_model({ model_id: 'live' }, {});
+    await widgets.restore(body({ live: entry(1) }));
+    await manager.new_model({ model_id: 'live' }, {});
+    const live = await widgets.restore(body({ live: entry(1) }));
+    expect([...live!]).toEqual(['live']);
+  });
+
   it.each([null, {}, { has_model: () => false }])(
     'are left to the saved notebook where the manager is %j',
     async manager => {

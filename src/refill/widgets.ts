@@ -84,21 +84,59 @@ export class Widgets {
         known.push([id, entry]);
       } else {
         made.add(id);
-        this._told.set(id, entry);
-        const { model_name, model_module, model_module_version } = entry;
-        const options = { model_name, model_module, model_module_version };
-        waits.push(make(manager, { ...options, model_id: id }, entry));
+        waits.push(this._make(manager, id, entry));
       }
     }
     for (const [id, entry] of known) {
-      if (!JSONExt.deepEqual(this._told.get(id) ?? null, entry)) {
-        this._told.set(id, entry);
-        waits.push(update(manager, id, entry));
-      }
+      waits.push(
+        this._bring(manager, id, entry).then(isOther => {
+          if (isOther) {
+            made.add(id);
+          }
+        })
+      );
     }
     // One whose code cannot be had shows so itself, and keeps no other from its output.
     await Promise.allSettled(waits);
     return made;
+  }
+
+  private async _make(
+    manager: IWidgetManager,
+    id: string,
+    entry: PartialJSONObject
+  ): Promise<void> {
+    this._told.set(id, entry);
+    const { model_name, model_module, model_module_version } = entry;
+    const options = { model_name, model_module, model_module_version };
+    const model = await manager.new_model(
+      { ...options, model_id: id },
+      unpacked(entry)
+    );
+    this._models.set(id, model);
+    settle(model, entry);
+  }
+
+  /**
+   * Bring one that is there to its state. Whether it is another model than the last time: a local
+   * kernel that was restarted opens it anew, and what is drawn stays with the old one.
+   */
+  private async _bring(
+    manager: IWidgetManager,
+    id: string,
+    entry: PartialJSONObject
+  ): Promise<boolean> {
+    const model = await manager.get_model(id);
+    const last = this._models.get(id) ?? model;
+    this._models.set(id, model);
+    if (
+      last !== model ||
+      !JSONExt.deepEqual(this._told.get(id) ?? null, entry)
+    ) {
+      this._told.set(id, entry);
+      await update(model, entry, manager);
+    }
+    return last !== model;
   }
 
   /** The manager, if it is there by now: it comes with the kernel. */
@@ -129,6 +167,7 @@ export class Widgets {
 
   private _manager: IWidgetManager | null = null;
   private readonly _told = new Map<string, PartialJSONValue>();
+  private readonly _models = new Map<string, IWidgetModel>();
 }
 
 /** The widget that an output shows; null: it shows none. */
@@ -139,14 +178,6 @@ export function widgetOf(output: IOutput): string | null {
     : null;
 }
 
-async function make(
-  manager: IWidgetManager,
-  options: Record<string, unknown>,
-  entry: PartialJSONObject
-): Promise<void> {
-  settle(await manager.new_model(options, unpacked(entry)), entry);
-}
-
 /** No sign of a broken link at a bar that goes on. A slider that moves nothing keeps it. */
 function settle(model: IWidgetModel, { model_name }: PartialJSONObject): void {
   if (!model.comm_live && SHOWS.has(model_name as string)) {
@@ -155,11 +186,10 @@ function settle(model: IWidgetModel, { model_name }: PartialJSONObject): void {
 }
 
 async function update(
-  manager: IWidgetManager,
-  id: string,
-  entry: PartialJSONObject
+  model: IWidgetModel,
+  entry: PartialJSONObject,
+  manager: IWidgetManager
 ): Promise<void> {
-  const model = await manager.get_model(id);
   const state = unpacked(entry);
   const { _deserialize_state } = model.constructor;
   model.set_state(
