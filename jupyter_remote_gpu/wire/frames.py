@@ -21,9 +21,14 @@ CONTROL, WHOLE, BEGIN, MIDDLE, END = b"JRBME"
 _KINDS = frozenset(b"JRBME")
 
 
+def encode_head(kind: int, payload: bytes | memoryview) -> bytes:
+    """What comes before `payload` in its frame."""
+    return HEAD.pack(len(payload), kind, zlib.crc32(payload))
+
+
 def encode_frame(kind: int, payload: bytes) -> bytes:
     """One frame. `payload` has at most `MAX_PAYLOAD` bytes (the caller splits)."""
-    return HEAD.pack(len(payload), kind, zlib.crc32(payload)) + payload
+    return encode_head(kind, payload) + payload
 
 
 def encode_control(message: dict[str, Any]) -> bytes:

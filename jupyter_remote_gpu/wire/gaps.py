@@ -37,15 +37,20 @@ class Gap:
         self._messages = self._bytes = 0
         self._sizes: list[int] | None = []
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, size: int | None = None) -> None:
         """Count `record`.
+
+        Parameters
+        ----------
+        size : int, optional
+            The bytes of one message's parts, where these are not in `record`.
 
         Raises
         ------
         WireError
             If it is damaged.
         """
-        messages, size, sizes = _counts(record)
+        messages, size, sizes = _counts(record) if size is None else (1, size, [size])
         self._last = record.last
         self._messages += messages
         self._bytes += size

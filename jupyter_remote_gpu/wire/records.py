@@ -25,6 +25,7 @@ from .frames import (
     WHOLE,
     FrameDecoder,
     encode_frame,
+    encode_head,
 )
 
 RANGE = struct.Struct(">QQI")
@@ -118,11 +119,13 @@ def encode_record(first: int, last: int, head: dict[str, Any], parts: Sequence[b
     payload = b"".join((RANGE.pack(first, last, len(text)), text, *parts))
     if len(payload) <= MAX_PAYLOAD:
         return encode_frame(WHOLE, payload)
-    frames = []
+    # A figure of 500 MB is not copied more often than it must be: the memory is the kernel's.
+    view = memoryview(payload)
+    frames: list[bytes | memoryview] = []
     for at in range(0, len(payload), MAX_PAYLOAD):
-        piece = payload[at : at + MAX_PAYLOAD]
+        piece = view[at : at + MAX_PAYLOAD]
         kind = BEGIN if at == 0 else END if at + MAX_PAYLOAD >= len(payload) else MIDDLE
-        frames.append(encode_frame(kind, piece))
+        frames += (encode_head(kind, piece), piece)
     return b"".join(frames)
 
 
@@ -163,6 +166,28 @@ def decode_record(payload: bytes) -> Record:
     except (ValueError, KeyError, TypeError, RecursionError) as e:
         raise WireError(f"record {first} is damaged") from e
     return Record(first, last, head, parts)
+
+
+def decode_head(beginning: bytes) -> Record | None:
+    """The record that begins so, without its parts; None where not all of its head is there.
+
+    Raises
+    ------
+    WireError
+        If it is damaged.
+    """
+    if len(beginning) < RANGE.size:
+        raise WireError("a record is shorter than its head")
+    first, last, size = RANGE.unpack_from(beginning)
+    if RANGE.size + size > len(beginning):
+        return None
+    try:
+        head = json.loads(beginning[RANGE.size : RANGE.size + size])
+        if first > last or not all(isinstance(n, int) and n >= 0 for n in head["parts"]):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
+        raise WireError(f"record {first} is damaged") from e
+    return Record(first, last, head, [])
 
 
 def frame_range(raw: bytes | bytearray | memoryview, at: int = 0) -> tuple[int, int]:

@@ -14,6 +14,9 @@ from .segments import Segment
 FINISHED = "the output of finished cells made room: the log has a bound"
 MIDDLE = "the middle of a long output made room: the log has a bound"
 _SEGMENTS_A_BOUND = 16
+LARGE_BYTES = 32 << 20
+"""A closed segment is so much larger than `log.SEGMENT_BYTES` by one large record only. Compacting
+it takes several times its memory, which the kernel may need, and makes it no smaller."""
 _OUTRUN = 1.5
 """A log that compaction will not bring below so many times its bound is thinned before it ends."""
 
@@ -71,7 +74,7 @@ class Retention:
     def next(self) -> Task | None:
         """What is to be done now, if anything; the newest segment is never touched."""
         closed = self._log.segments[:-1]
-        loose = next((s for s in closed if s.first not in self._compacted), None)
+        loose = next((s for s in closed if not self.is_compacted(s)), None)
         # Of large texts a compaction makes nothing smaller, and a flood of them outruns it.
         if self._expected(closed) > _OUTRUN * self._bound and (task := self._thinning(closed)):
             return task
@@ -81,7 +84,7 @@ class Retention:
 
     def _expected(self, closed: list[Segment]) -> float:
         """The log's size once all of it is compacted, if the rest shrinks as the newest did."""
-        loose = sum(s.size for s in closed if s.first not in self._compacted)
+        loose = sum(s.size for s in closed if not self.is_compacted(s))
         return self._log.size - loose * (1 - self._shrunk_to)
 
     def _thinning(self, closed: list[Segment]) -> Task | None:
@@ -108,7 +111,7 @@ class Retention:
 
     def is_compacted(self, segment: Segment) -> bool:
         """Whether nothing is left in `segment` that a compaction could make smaller."""
-        return segment.first in self._compacted
+        return segment.first in self._compacted or segment.size > LARGE_BYTES
 
     def failed(self, task: Task) -> None:
         """`task` failed, and may be carried out later (the disk was full).

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import io
-import json
 import os
 import shutil
 import stat
@@ -209,32 +207,6 @@ def test_a_machine_that_runs_no_commands(pod: Pod) -> None:
 def test_a_connection_that_ends_before_a_word(pod: Pod) -> None:
     pod.before = "exit 0; "
     failure(pod, TransportError)
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_nobody_there_reads_what_a_command_is_told(pod: Pod, shell: str, tmp_path: Path) -> None:
-    """Its environment has keys in it, and command lines are everybody's."""
-    pod.shell = shutil.which(shell) or shell
-    seen = tmp_path / "seen"
-    probe = pod.fake("probed", "", 0)
-    probe.write_text(f"#!/bin/sh\nfor p in /proc/[0-9]*; do /bin/cat $p/cmdline; done > {seen}\n")
-    secret = "s3cret" * 5
-    spec: Spec = {"python": str(probe), "spec": {"env": {"KEY": secret}}}
-    for _ in range(2):  # with the archive behind it, and without
-        with pytest.raises(PodError):
-            pod.run("probe", spec)
-        lines = seen.read_bytes()
-        assert b"probe" in lines
-        for form in (secret.encode(), base64.b64encode(json.dumps(spec).encode())):
-            assert form not in lines
-
-
-def test_a_login_script_that_reads_its_input(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
-    loader = base64.b64decode(bootstrap._loader()).replace(b"_SECONDS = 20.0", b"_SECONDS = 0.5")
-    monkeypatch.setattr(bootstrap, "_loader", lambda: base64.b64encode(loader).decode())
-    pod.before = "read line; "
-    error = failure(pod, PodError, command="probe", spec={"python": "x"})
-    assert error.code == "no-words" and "login script" in error.message
 
 
 # -- what a pod can lack
