@@ -15,32 +15,45 @@ _WORDS = 2000
 """So much of the kernel's last words is shown, in characters."""
 
 
-def how_it_died(pod: str, said: Mapping[str, Any]) -> str:
+def how_it_died(pod: str, said: Mapping[str, Any], *, started: bool = True) -> str:
     """The beginning of a sentence: the kernel on the pod, and how it ended.
 
     Parameters
     ----------
     said : dict
         The content of the keeper's `died`.
+    started : bool
+        Whether it ever ran anything.
     """
     if said.get("asked"):
         return f"The kernel on {pod} was stopped"
+    began = f"The kernel on {pod}" if started else f"The kernel on {pod} did not start: it"
     if said.get("signal"):
         often = " (often: out of memory)" if said["signal"] == "SIGKILL" else ""
-        return f"The kernel on {pod} was killed by {said['signal']}{often}"
+        return f"{began} was killed by {said['signal']}{often}"
     if said.get("code") is None:
         return f"The kernel on {pod} is gone"
-    return f"The kernel on {pod} ended with status {said['code']}"
+    return f"{began} ended with status {said['code']}"
 
 
-def death(pod: str, said: Mapping[str, Any]) -> str:
-    """How the kernel ended while the cell ran, with its last words."""
+def death(pod: str, said: Mapping[str, Any], *, started: bool = True) -> str:
+    """How the kernel ended under the cell, with its last words."""
     stderr = str(said.get("stderr") or "").strip()
     tail = f"\nIts last words:\n{stderr[-_WORDS:]}" if stderr else ""
+    how = how_it_died(pod, said, started=started)
+    if not started and not said.get("asked") and _known(said):  # the next one would do the same
+        return (
+            f"{how}. Mend what it says, or have the kernels run in another Python: remove the pod "
+            f"and add it again with `--python PATH`.{tail}"
+        )
     return (
-        f"{how_it_died(pod, said)} while this cell ran. What it had printed stands above; "
-        f"its variables are lost. The next `%%gpu` cell starts a fresh kernel.{tail}"
+        f"{how} while this cell ran. What it had printed stands above; its variables are lost. "
+        f"The next `%%gpu` cell starts a fresh kernel.{tail}"
     )
+
+
+def _known(said: Mapping[str, Any]) -> bool:
+    return bool(said.get("signal")) or said.get("code") is not None
 
 
 def end_output(outcome: str | None, pod: str, said: Mapping[str, Any]) -> Output | None:

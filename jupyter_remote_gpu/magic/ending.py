@@ -41,7 +41,8 @@ def finish(shell: Any, remote: RemoteKernel, execution: Execution) -> None:
 
 def kernel_died(remote: RemoteKernel, execution: Execution) -> KernelDied:
     """The error that says how the kernel ended."""
-    return KernelDied(death(remote.pod, {**execution.ended, **execution.died}))
+    said = {**execution.ended, **execution.died}
+    return KernelDied(death(remote.pod, said, started=remote.ran))
 
 
 def _page(shell: Any, execution: Execution) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..client.ends import how_it_died
 from ..errors import Conflict, DaemonError
 from ..models import Outcome
+from .raised import without_frames
 from .stopping import interrupt
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Handle:
         if self._execution.rejected is not None:
             said.append(str(self._execution.rejected))
         elif self._execution.outcome == Outcome.DIED:
-            said.append(f"{how_it_died(self.pod, self._execution.died)}.")
+            how = how_it_died(self.pod, self._execution.died, started=self._remote.ran)
+            said.append(f"{how}.")
         elif self._execution.outcome is None and self._remote.broken is not None:
             said.append(f"What became of it is not known: {self._remote.broken}")
         return said
@@ -68,6 +70,7 @@ class Handle:
         lines = [part.rsplit("\r", 1)[-1] for part in self._execution.tail.split("\n")]
         return [line for line in lines if line.strip()][-_LINES:]
 
+    @without_frames()
     def attach(self) -> None:
         """Show all of its output here, from the first line, and follow it to its end.
 
@@ -90,10 +93,12 @@ class Handle:
             },
         )
 
+    @without_frames()
     def result(self) -> None:
         """Wait for its end and show its outputs; returns None (values stay on the pod)."""
         self.attach()
 
+    @without_frames()
     def interrupt(self) -> None:
         """Interrupt it, and tell what came of it; nothing happens if it has ended."""
         self._session.refuse_if_down(self.pod)

@@ -60,6 +60,8 @@ class RemoteKernel:
         What is known of its end.
     over : threading.Event
         Set when it has ended.
+    ran : bool
+        Whether it ever ran anything, as far as is known; if not, it may not have started.
     broken : BaseException or None
         Why nobody reads it any more, though it may live.
     trouble : dict
@@ -80,6 +82,7 @@ class RemoteKernel:
         self.link: dict[str, Any] = {}
         self.died: dict[str, Any] | None = None
         self.over = threading.Event()
+        self.ran = opened.get("joined") is not False
         self.trouble: dict[str, str] = {}
         self.ahead = float("inf")
         self.broken: BaseException | None = None
@@ -254,6 +257,7 @@ class RemoteKernel:
         execution = self.executions.get(record.execution or "")
         if execution is not None:
             items += execution.missing(record)
+        self.ran = self.ran or record.type == "running"
         if record.channel == "keeper" and isinstance(at := record.content.get("time"), float):
             self.ahead = min(self.ahead, time.time() - at)  # the least delayed tells best
         if record.channel == "iopub":

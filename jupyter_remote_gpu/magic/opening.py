@@ -47,7 +47,8 @@ def open_kernel(session: Session, pod: str) -> tuple[RemoteKernel, str]:
             del session.kernels[pod]
             before.lose({"gone": True})
             before.close(tell=True)
-            if not opened.get("before"):  # a terminal is not known by what it ran before
+            # A terminal is not known by what it ran before; nor to the daemon what ran nothing.
+            if not opened.get("before") or not before.ran:
                 opened["before"] = _became(before)
         remote = session.adopt(opened)
         if not opened.get("joined"):
@@ -128,7 +129,7 @@ def _ask(session: Session, pod: str, *, fresh: bool) -> dict[str, Any]:
 def _became(remote: RemoteKernel) -> dict[str, Any]:
     """What became of a kernel, as ``kernel.open`` tells it in ``before``."""
     died = remote.died or {}
-    ended = "stopped" if died.get("asked") else "died"
+    ended = "stopped" if died.get("asked") else "died" if remote.ran else "unstarted"
     return {
         "started": remote.info.get("started"),
         "ended": "gone" if died.get("gone") else "idle" if died.get("idle") else ended,

@@ -120,6 +120,8 @@ def fresh_sentence(opened: dict[str, Any]) -> str:
     before = opened.get("before")
     if not isinstance(before, dict):
         return _left_sentence(opened)
+    if before.get("ended") == "unstarted":
+        return f"The last kernel on {opened['pod']} did not start; this is another one."
     how = _ENDS.get(str(before.get("ended")), "is gone")
     if before.get("signal"):
         how = f"was killed by {before['signal']}"

@@ -193,8 +193,8 @@ def test_a_python_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_demo_that_is_off_is_said_so(own: OwnDaemon) -> None:
     cli("add", "demo", "ssh", "me@127.0.0.1", "-p", str(free_port()))
-    said = cli("connect", "demo")
-    assert said.status == 1 and "switch it on: `jupyter remote-gpu demo`" in said.err
+    said = cli("connect", "demo", status=1).err
+    assert "switch it on: `jupyter remote-gpu demo`" in said
 
 
 def test_it_leaves_another_pod_of_its_name_alone(own: OwnDaemon, pod_python: str) -> None:

@@ -96,6 +96,17 @@ def test_a_cell_that_is_not_followed_is_unknown_until_it_is_again(
     assert capsys.readouterr().out == "Interrupted.\n"
 
 
+def test_what_a_handle_raises_shows_no_frames_of_ours(setup: Setup, handle: Handle) -> None:
+    setup.feed(setup.log.keeper("running", E))
+    setup.control(type="link", state="disconnected", reason=None)
+    handle._execution.rejected = NotConnected("It was not taken.")
+    for call in (handle.interrupt, handle.attach, handle.result):
+        with pytest.raises(NotConnected) as caught:
+            call()
+        (line,) = caught.value._render_traceback_()  # type: ignore[attr-defined]
+        assert line.startswith("NotConnected: ")
+
+
 def test_nothing_is_interrupted_on_a_pod_that_is_down(setup: Setup, handle: Handle) -> None:
     setup.feed(setup.log.keeper("running", E))
     setup.control(type="link", state="disconnected", reason=None)

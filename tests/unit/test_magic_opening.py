@@ -34,8 +34,8 @@ def feed(remote: RemoteKernel, *records: Record) -> None:
     asyncio.run(remote.on_batch(list(records)))
 
 
-def died(**how: Any) -> Record:
-    return Log().keeper("died", **{"code": 0, "signal": None, "asked": True, **how})
+def died(after: int = 0, **how: Any) -> Record:
+    return Log(after).keeper("died", **{"code": 0, "signal": None, "asked": True, **how})
 
 
 # -- restart
@@ -118,7 +118,7 @@ def test_a_dead_kernel_is_replaced_and_the_terminal_is_told(
     session: Session, how: dict[str, Any], said: str
 ) -> None:
     old, _ = session.kernel("a")
-    feed(old, died(**how))
+    feed(old, Log().keeper("running", "e" * 32), died(after=1, **how))
     new, sentence = session.kernel("a")
     assert new is not old
     assert said in sentence and "this is a fresh one, without its variables" in sentence
