@@ -1,4 +1,6 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
 
 import { Sharing } from '../refill/sharing';
 import { FilledNotebook, settled, text } from './filled';
@@ -24,41 +26,89 @@ class FakeAwareness {
   }
 }
 
+/** What a page says of itself. */
+const page = (visible: boolean, ...cells: string[]) => ({
+  user: { name: 'me too' },
+  remote_gpu: { cells, visible }
+});
+
+/** Whether the browser's tab is seen. */
+function see(is: boolean): void {
+  jest
+    .spyOn(document, 'visibilityState', 'get')
+    .mockReturnValue(is ? 'visible' : 'hidden');
+  document.dispatchEvent(new Event('visibilitychange'));
+}
+
 describe('a document that pages share', () => {
   let awareness: FakeAwareness;
+  let panel: NotebookPanel;
   const onChanged = jest.fn();
-  const share = (collaborative: boolean) =>
-    new Sharing(
-      {
-        context: { model: { collaborative, sharedModel: { awareness } } }
-      } as unknown as NotebookPanel,
-      onChanged
-    );
+  const share = (collaborative: boolean) => {
+    const context = { model: { collaborative, sharedModel: { awareness } } };
+    panel = { context, isVisible: true } as unknown as NotebookPanel;
+    return new Sharing(panel, onChanged);
+  };
+  const told = () => awareness.setLocalStateField.mock.calls as unknown[];
 
   beforeEach(() => {
     awareness = new FakeAwareness();
     onChanged.mockClear();
   });
 
-  it('is written by the lowest id of those who are users', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  it('is written by the lowest id of those that have our code', () => {
     const sharing = share(true);
     awareness.set(1, {});
+    awareness.set(2, { user: { name: 'of another front end' } });
     expect(sharing.isOurs).toBe(true);
-    awareness.set(9, { user: { name: 'me too' } });
+    awareness.set(9, page(true));
     expect(sharing.isOurs).toBe(true);
-    awareness.set(2, { user: { name: 'me as well' } });
+    awareness.set(3, page(true));
     expect(sharing.isOurs).toBe(false);
+  });
+
+  it('is written by one at which somebody looks, if there is any', async () => {
+    const sharing = share(true);
+    awareness.set(3, page(false));
+    expect(sharing.isOurs).toBe(true);
+    see(false);
+    expect(sharing.isOurs).toBe(false);
+    awareness.set(3, null);
+    awareness.set(9, page(false));
+    expect(sharing.isOurs).toBe(true);
+    onChanged.mockClear();
+    awareness.set(9, page(true));
+    expect(sharing.isOurs).toBe(false);
+    expect(onChanged).toHaveBeenCalledTimes(1);
+    see(true);
+    expect(sharing.isOurs).toBe(true);
+    // Another tab of JupyterLab's is in front.
+    Object.assign(panel, { isVisible: false });
+    MessageLoop.sendMessage(panel, Widget.Msg.AfterHide);
+    await Promise.resolve();
+    expect(sharing.isOurs).toBe(false);
+    const says = [true, false, true, false];
+    expect(told()).toEqual(
+      says.map(visible => ['remote_gpu', { cells: [], visible }])
+    );
+    sharing.dispose();
+    see(false);
+    MessageLoop.sendMessage(panel, Widget.Msg.AfterShow);
+    await Promise.resolve();
+    expect(told()).toHaveLength(says.length);
   });
 
   it('is left to the page whose request delivers, until that is gone', () => {
     const sharing = share(true);
-    awareness.set(9, { user: {}, remote_gpu: ['a'] });
+    awareness.set(9, page(true, 'a'));
     expect(onChanged).toHaveBeenCalledTimes(1);
     expect([sharing.isServed('a'), sharing.isServed('b')]).toEqual([
       true,
       false
     ]);
-    awareness.set(9, { user: {}, remote_gpu: ['a'], cursors: [1] });
+    awareness.set(9, { ...page(true, 'a'), cursors: [1] });
     expect(onChanged).toHaveBeenCalledTimes(1);
     awareness.set(9, null);
     expect(onChanged).toHaveBeenCalledTimes(2);
@@ -72,17 +122,19 @@ describe('a document that pages share', () => {
     sharing.tell([]);
     sharing.tell(['a']);
     sharing.tell(['a']);
-    expect(awareness.setLocalStateField.mock.calls).toEqual([
-      ['remote_gpu', ['a']]
+    expect(told()).toEqual([
+      ['remote_gpu', { cells: [], visible: true }],
+      ['remote_gpu', { cells: ['a'], visible: true }]
     ]);
   });
 
   it('is ours alone without collaboration', () => {
     const sharing = share(false);
-    awareness.set(1, { user: {}, remote_gpu: ['a'] });
+    awareness.set(1, page(true, 'a'));
     sharing.tell(['a']);
+    see(false);
     expect([sharing.isOurs, sharing.isServed('a')]).toEqual([true, false]);
-    expect(awareness.setLocalStateField).not.toHaveBeenCalled();
+    expect(told()).toEqual([]);
   });
 });
 
@@ -107,7 +159,7 @@ describe('a cell of a document that pages share', () => {
 
   it('is left in the middle to one that comes with a lower id, and taken up again', async () => {
     const { model } = notebook;
-    awareness.set(2, { user: {} });
+    awareness.set(2, page(true));
     await settled();
     const asked = model.outputs.mock.calls.length;
     model.said.set('one', { outputs: [text('ab')] });
@@ -131,7 +183,7 @@ describe('a cell of a document that pages share', () => {
     model.said.set('one', { outputs: [text('ab')] });
     await notebook.later();
     // As if no one had told yet that it changed.
-    awareness.states.set(2, { user: {} });
+    awareness.states.set(2, page(true));
     answer();
     await settled();
     expect(notebook.outputs).toEqual([text('a')]);

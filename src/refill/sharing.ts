@@ -1,6 +1,10 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { JSONExt } from '@lumino/coreutils';
+import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
+
+import { isObject } from './writer';
 
 const FIELD = 'remote_gpu';
 
@@ -13,11 +17,19 @@ interface IAwareness {
   off(event: 'change', handler: () => void): void;
 }
 
+/** What a page tells those who share the document. */
+interface ITold {
+  /** The ids of the cells that its requests deliver to. */
+  readonly cells: readonly string[];
+  /** Whether somebody looks at the notebook there. */
+  readonly visible: boolean;
+}
+
 /** The pages that share a document (jupyter-collaboration): only one of them writes. */
 export class Sharing implements IDisposable {
-  /** @param onChanged - Another page delivers to other cells, or is gone. */
+  /** @param onChanged - Another page delivers to other cells, is gone, or another one is to fill. */
   constructor(
-    panel: NotebookPanel,
+    private readonly panel: NotebookPanel,
     private readonly onChanged: () => void
   ) {
     const { model } = panel.context;
@@ -25,7 +37,12 @@ export class Sharing implements IDisposable {
       awareness?: IAwareness;
     };
     this._awareness = (model.collaborative && awareness) || null;
-    this._awareness?.on('change', this._onChange);
+    if (this._awareness) {
+      this._awareness.on('change', this._onChange);
+      document.addEventListener('visibilitychange', this._look);
+      MessageLoop.installMessageHook(panel, this._onMessage);
+      this._look();
+    }
   }
 
   isDisposed = false;
@@ -33,50 +50,95 @@ export class Sharing implements IDisposable {
   dispose(): void {
     this.isDisposed = true;
     this._awareness?.off('change', this._onChange);
+    document.removeEventListener('visibilitychange', this._look);
+    MessageLoop.removeMessageHook(this.panel, this._onMessage);
   }
 
-  /** Whether it is for this page to fill: of those who share it the one with the lowest id. */
+  /**
+   * Whether it is for this page to fill: of those that can, which say so, one at which somebody
+   * looks, for it asks more often; of these the one with the lowest id.
+   */
   get isOurs(): boolean {
     const own = this._awareness?.clientID ?? 0;
-    // The server has a state too, and is nobody.
-    return this._others().every(
-      ([id, state]) => !('user' in state) || id > own
+    const visible = this._told?.visible ?? true;
+    return this._others().every(([id, told]) =>
+      told.visible === visible ? id > own : visible
     );
   }
 
   /** Whether a request of another page still delivers to the cell. */
   isServed(cell: string): boolean {
-    return this._others().some(([, { [FIELD]: cells }]) =>
-      Array.isArray(cells) ? cells.includes(cell) : false
-    );
+    return this._others().some(([, { cells }]) => cells.includes(cell));
   }
 
   /** Tell the others to which cells requests of this page deliver. */
   tell(cells: readonly string[]): void {
-    if (this._awareness && !JSONExt.deepEqual([...cells], this._told)) {
-      this._told = [...cells];
-      this._awareness.setLocalStateField(FIELD, this._told);
+    this._tell([...cells], this._told?.visible ?? true);
+  }
+
+  private _tell(cells: readonly string[], visible: boolean): void {
+    const told = { cells, visible };
+    if (
+      this._awareness &&
+      !JSONExt.deepEqual(told, this._told as never)
+    ) {
+      this._told = told;
+      this._awareness.setLocalStateField(FIELD, told);
     }
   }
 
-  private _others(): [number, Record<string, unknown>][] {
+  /** The other pages that have our code: the server has a state too, and is nobody. */
+  private _others(): [number, ITold][] {
     const own = this._awareness?.clientID;
-    const states = this._awareness?.getStates() ?? [];
-    return [...states].filter(([id]) => id !== own);
+    const states = [...(this._awareness?.getStates() ?? [])];
+    return states.flatMap(([id, { [FIELD]: field }]) =>
+      id !== own && isObject(field)
+        ? [
+            [
+              id,
+              {
+                cells: Array.isArray(field.cells)
+                  ? (field.cells as string[])
+                  : [],
+                visible: field.visible === true
+              }
+            ] as [number, ITold]
+          ]
+        : []
+    );
   }
 
+  private readonly _look = (): void => {
+    if (this.isDisposed) {
+      return;
+    }
+    const visible =
+      document.visibilityState === 'visible' && this.panel.isVisible;
+    this._tell(this._told?.cells ?? [], visible);
+    this._onChange();
+  };
+
+  private readonly _onMessage = (_: unknown, { type }: Message): boolean => {
+    if (/^after-(show|hide|attach)$/.test(type)) {
+      // It is so when the panel has got the message.
+      void Promise.resolve().then(this._look);
+    }
+    return true;
+  };
+
   private readonly _onChange = (): void => {
-    const served = this._others().flatMap(([id, state]) =>
-      'user' in state ? [`${id} ${JSON.stringify(state[FIELD] ?? [])}`] : []
-    );
-    const key = served.sort().join();
+    const others = this._others().sort(([a], [b]) => a - b);
+    const key = JSON.stringify([this.isOurs, others]);
     if (key !== this._known) {
+      const isFirst = this._known === '';
       this._known = key;
-      this.onChanged();
+      if (!isFirst) {
+        this.onChanged();
+      }
     }
   };
 
   private readonly _awareness: IAwareness | null;
-  private _told: string[] = [];
+  private _told: ITold | null = null;
   private _known = '';
 }
