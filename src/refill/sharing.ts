@@ -78,10 +78,7 @@ export class Sharing implements IDisposable {
 
   private _tell(cells: readonly string[], visible: boolean): void {
     const told = { cells, visible };
-    if (
-      this._awareness &&
-      !JSONExt.deepEqual(told, this._told as never)
-    ) {
+    if (this._awareness && !JSONExt.deepEqual(told, this._told as never)) {
       this._told = told;
       this._awareness.setLocalStateField(FIELD, told);
     }
