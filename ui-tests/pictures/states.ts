@@ -105,11 +105,20 @@ export const STATES: Record<string, object[]> = {
   [OFFERED]: [pod({})]
 };
 
+export function ended(digit: string, fields: object): object {
+  return execution(digit, {
+    state: 'ended',
+    ended: now,
+    outcome: 'ok',
+    ...fields
+  });
+}
+
 /** What that notebook ran, in cells that are gone. */
 export const RAN = [
-  execution('3', { count: 3, code: 'az.plot_trace(idata)' }),
-  execution('4', { count: 5 })
-].map(each => ({ ...each, state: 'ended', ended: now, outcome: 'ok' }));
+  ended('3', { count: 3, code: 'az.plot_trace(idata)' }),
+  ended('4', { count: 5 })
+];
 
 export const KERNELS = {
   kernels: [

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import {
   PATIENCE,
   accessible,
@@ -91,6 +95,38 @@ test('an unknown host key is asked about', async ({ page }) => {
   );
   await expect(card).not.toContainText('SHA256:');
   await accessible(page);
+});
+
+test('a refused key: its public half goes to the clipboard', async ({
+  page
+}, info) => {
+  await connected();
+  const key = info.outputPath('key');
+  mkdirSync(dirname(key), { recursive: true });
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const demo = (await pods()).find(({ name }) => name === 'demo')!;
+  const [, host, port] = /^(.*):(\d+)$/.exec(demo.address)!;
+  await ask('remote-gpu/pods', 'POST', {
+    ssh: `ssh ${host} -p ${port} -i ${key}`,
+    name: 'shut'
+  });
+  const panel = await panelOf(page);
+  const card = panel.getByRole('group', { name: 'Pod shut' });
+  await card.getByRole('button', { name: 'Connect', exact: true }).click();
+  await card.getByRole('button', { name: 'Yes, connect' }).click(PATIENCE);
+  await card.getByRole('button', { name: 'Copy public key' }).click(PATIENCE);
+  // Whoever tests may have keys of his own, which were refused too.
+  const dialog = page.locator('.jp-Dialog');
+  const told = page.locator('.Toastify__toast', { hasText: 'is copied' });
+  await expect(told.or(dialog)).toBeVisible();
+  if (await dialog.isVisible()) {
+    await dialog.locator('select').selectOption(key);
+    await dialog.getByRole('button', { name: 'Copy' }).click();
+  }
+  await expect(told).toBeVisible();
+  await page.context().grantPermissions(['clipboard-read']);
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied.trim()).toBe(readFileSync(`${key}.pub`, 'utf8').trim());
 });
 
 test('where nobody listens: why, and a way on', async ({ page }) => {
