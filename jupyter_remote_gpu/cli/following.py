@@ -21,6 +21,8 @@ class Printer:
     ----------
     execution : str
         Its id; what belongs to others is passed over.
+    newest : int
+        The newest record when it began: what was asked before that may be answered by now.
 
     Attributes
     ----------
@@ -28,9 +30,10 @@ class Printer:
         Set when the execution has ended, or its kernel.
     """
 
-    def __init__(self, execution: str) -> None:
+    def __init__(self, execution: str, newest: int = 0) -> None:
         self.ended = asyncio.Event()
-        self._execution = execution
+        self._execution, self._newest = execution, newest
+        self._questions: dict[int, str] = {}
         self._gaps = Gaps(execution)
         self._outcome: str | None = None
         self._why = ""
@@ -65,6 +68,8 @@ class Printer:
                 break
             self._take(record)
         sys.stdout.flush()
+        if self._outcome is None and records and records[-1].last >= self._newest:
+            self._say_questions()
         return self._outcome is not None
 
     def _take(self, record: Record) -> None:
@@ -72,6 +77,8 @@ class Printer:
             print(plain(missing), file=sys.stderr, flush=True)
         if record.channel == "keeper":
             self._take_keeper(record)
+        elif record.type == "input_request" and record.execution == self._execution:
+            self._questions[record.first] = str(record.content.get("prompt") or "")
         elif record.channel == "iopub" and record.execution == self._execution:
             content = record.content
             if record.type == "stream":
@@ -93,9 +100,19 @@ class Printer:
         content = record.content
         if record.type == "ended" and content.get("execution") == self._execution:
             self._finish(str(content.get("outcome")), str(content.get("ename") or ""))
+        elif record.type == "request" and content.get("type") == "input_reply":
+            answered = content.get("answers")
+            self._questions.pop(answered if isinstance(answered, int) else 0, None)
         elif record.type == "died":
             last = str(content.get("stderr") or "").strip().splitlines()[-1:]
             self._finish(str(Outcome.DIED), " ".join(["its kernel is gone.", *last]))
+
+    def _say_questions(self) -> None:
+        """Nobody can answer here: say what the cell waits for, once a question."""
+        for prompt in self._questions.values():
+            answer = f"answer it in a notebook: %gpu attach {self._execution[:6]}"
+            self._note("the cell asks", f"{prompt.strip() or '(without words)'} — {answer}")
+        self._questions.clear()
 
     def _finish(self, outcome: str, why: str) -> None:
         if outcome not in tuple(Outcome):

@@ -102,7 +102,7 @@ async def attach(args: argparse.Namespace) -> int:
             where = "`jupyter remote-gpu status --json` lists the newest of each kernel."
             raise NotFound(f"{e.message} {where}") from e
     execution = found.get("execution") or {}
-    printer = Printer(str(execution.get("id")))
+    printer = Printer(str(execution.get("id")), int(found.get("newest") or 0))
     channel = Channel(
         pod=str(found.get("pod")),
         kernel=str(found.get("kernel")),

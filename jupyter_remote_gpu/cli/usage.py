@@ -33,6 +33,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments = _parser().parse_args(ours)
     if arguments.command is pods.add:
         arguments.ssh = ssh
+        if arguments.name == "ssh" or "@" in arguments.name:
+            begin = ["ssh"] if arguments.name == "ssh" else ["ssh", arguments.name]
+            words = " ".join([*begin, *ssh])
+            raise UsageError(f"the name is missing: jupyter remote-gpu add NAME {words}")
         if not ssh:
             raise UsageError(
                 "the ssh command is missing. Paste the one that the provider shows:\n"

@@ -129,13 +129,13 @@ def remote_error(
 
 @contextmanager
 def without_frames() -> Iterator[None]:
-    """Our own sentences are shown without a traceback through our code."""
+    """Our own sentences, and Stop, are shown without a traceback through our code."""
     try:
         yield
-    except RemoteGPUError as e:
+    except (RemoteGPUError, KeyboardInterrupt) as e:
         if not hasattr(e, "_render_traceback_"):
-            lines = [f"{type(e).__name__}: {e}"]
-            e._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+            lines = [f"{type(e).__name__}: {e}" if str(e) else type(e).__name__]
+            e._render_traceback_ = lambda: lines  # type: ignore[union-attr]
         raise
 
 

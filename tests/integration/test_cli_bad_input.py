@@ -64,6 +64,20 @@ def test_wrong_usage(words: list[str]) -> None:
     assert "usage: jupyter remote-gpu" in refused(*words, status=2)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ssh", "root@203.0.113.7", "-p", "40022"],
+        ["root@203.0.113.7", "-p", "40022"],
+        ["ssh", "-p", "40022", "root@203.0.113.7", "--python", "/usr/bin/python3"],
+    ],
+)
+def test_a_pod_without_a_name_is_told_so(shared: OwnDaemon, words: list[str]) -> None:
+    said = refused("add", *words, status=2)
+    assert said.startswith("the name is missing: jupyter remote-gpu add NAME ssh ")
+    assert "root@203.0.113.7" in said and "-p 40022" in said
+
+
 def test_help_and_version() -> None:
     said = cli("--help").out
     for name in ("add", "remove", "list", "connect", "disconnect", "status", "kernels", "attach"):

@@ -35,3 +35,28 @@ def test_only_gaps_of_this_cell_are_told(capsys: pytest.CaptureFixture[str]) -> 
     assert out == "one\ntwo\n"
     assert err.count("1,200 messages (5.0 kB) are missing here: the bounds") == 1
     assert (printer.ended.is_set(), printer.status()) == (True, 0)
+
+
+def test_a_cell_that_asks_says_where_it_can_be_answered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not what was answered already, of which the log tells later."""
+    log = Log()
+
+    def ask(prompt: str, execution: str = MINE) -> Record:
+        return log.iopub("input_request", {"prompt": prompt}, execution, channel="stdin")
+
+    records = [log.keeper("running", MINE), ask("of before? "), ask("another's", OTHER)]
+    answered = log.keeper("request", MINE, type="input_reply", answers=2)
+    open_one = ask("")
+    printer = Printer(MINE, newest=5)
+    asyncio.run(printer.batch(records))
+    assert capsys.readouterr().err == ""
+    asyncio.run(printer.batch([answered, open_one]))
+    where = f"— answer it in a notebook: %gpu attach {MINE[:6]}]\n"
+    assert capsys.readouterr().err == f"[the cell asks: (without words) {where}"
+    asyncio.run(printer.batch([log.iopub("stream", {"name": "stdout", "text": "."}, MINE)]))
+    asyncio.run(printer.batch([ask("live? ")]))
+    assert capsys.readouterr().err == f"[the cell asks: live? {where}"
+    asyncio.run(printer.batch([ask("never seen"), log.ended(MINE)]))
+    assert capsys.readouterr().err == ""

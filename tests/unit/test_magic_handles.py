@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_remote_gpu.errors import DaemonError, NotConnected
 from jupyter_remote_gpu.magic.handles import Handle
+from jupyter_remote_gpu.magic.raised import without_frames
 from jupyter_remote_gpu.magic.runner import refuse_if_down
 from tests.support.magic import Setup
 
@@ -105,6 +106,12 @@ def test_what_a_handle_raises_shows_no_frames_of_ours(setup: Setup, handle: Hand
             call()
         (line,) = caught.value._render_traceback_()  # type: ignore[attr-defined]
         assert line.startswith("NotConnected: ")
+
+
+def test_a_stop_while_the_daemon_is_asked_shows_none_either() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, without_frames():
+        raise KeyboardInterrupt
+    assert caught.value._render_traceback_() == ["KeyboardInterrupt"]  # type: ignore[attr-defined]
 
 
 def test_nothing_is_interrupted_on_a_pod_that_is_down(setup: Setup, handle: Handle) -> None:
