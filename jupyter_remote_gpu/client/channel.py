@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
-from ..errors import DaemonError, WireError, error_from_json
+from ..errors import DaemonError, VersionMismatch, WireError, error_from_json
 from ..wire.frames import CONTROL, decode_control, encode_control
 from ..wire.records import Record, RecordAssembler, check_id, encode_record
 from .connection import Connection, ConnectionLost, dial
 from .identity import next_number
+from .requests import message_parts
+from .within import within
 
 SPAWN_TRIES = 3
 """How often in a row a daemon may fail to start before the channel gives up."""
 LOST_SECONDS = (0.0, 0.05, 0.2, 1.0, 2.0)
 """The pause before it dials again, by how often in a row the connection was lost soon."""
+STOPPED_SECONDS = 1.0
+"""How often it is looked for another daemon, where the last one was stopped and none is wanted."""
 STEADY_SECONDS = 5.0
 """A connection that lasted longer was not lost soon."""
 
@@ -42,6 +44,9 @@ class Channel:
         waits for it. A compacted record may begin at or before the cursor: the fold trims it.
     on_control : coroutine function
         Gets the control messages (ack, rejected, interrupted, link, trouble).
+    wanted : callable, optional
+        Whether what comes is waited for; by default always. If not, a daemon that the user has
+        stopped is not started again for it before something is asked.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Channel:
         cursor: int,
         on_batch: Callable[[list[Record]], Awaitable[None]],
         on_control: Callable[[dict[str, Any]], Awaitable[None]],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.pod = pod
         self.kernel = check_id(kernel, "the kernel's id")
@@ -62,6 +68,8 @@ class Channel:
         self.cursor = cursor
         self._on_batch = on_batch
         self._on_control = on_control
+        self._wanted = wanted
+        self._asked = asyncio.Event()
         self._lock = threading.Lock()
         # Requests by number and interrupts by tag, as long as they are not answered: in the
         # order in which they were asked for, because an interrupt names what goes before it.
@@ -98,7 +106,10 @@ class Channel:
             while not self._closed:
                 try:
                     connection = await self._dial()
-                except DaemonError:
+                except DaemonError as e:
+                    if e.code == "daemon-absent":
+                        await self._until_asked()
+                        continue
                     failures += 1
                     if failures >= SPAWN_TRIES:
                         raise
@@ -166,17 +177,7 @@ class Channel:
             head["answers"] = answers
         if meta is not None:
             head["meta"] = meta
-        message = {
-            "msg_id": msg_id,
-            "msg_type": type,
-            "username": "",
-            "session": self.client,
-            # To the microsecond: a kernel refuses a second message of the same bytes.
-            "date": datetime.now(timezone.utc).isoformat(),
-            "version": "5.3",
-            **(header or {}),
-        }
-        parts = [_json(message), b"{}", b"{}", _json(content), *buffers]
+        parts = message_parts(type, content, msg_id, self.client, buffers, header)
         with self._lock:
             number = next_number(self.client)
             self._ask(number, encode_record(number, number, head, parts))
@@ -202,7 +203,18 @@ class Channel:
             "identity": self.identity,
             "cursor": self.cursor,
         }
-        return await dial(hello, spawn=True)
+        self._asked.clear()
+        spawn = bool(self._waiting) or self._wanted()
+        try:
+            return await dial(hello, spawn=spawn)
+        except (DaemonError, VersionMismatch) as e:
+            if spawn or e.details.get("stopped"):
+                raise
+            return await dial(hello, spawn=True)  # it was killed, and the kernel keeps its reader
+
+    async def _until_asked(self) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await within(self._asked.wait(), STOPPED_SECONDS)
 
     def _start(self, connection: Connection) -> None:
         self._connection = connection
@@ -230,6 +242,7 @@ class Channel:
     def _flush(self) -> None:
         connection = self._connection
         if connection is None:
+            self._asked.set()
             return  # all of it is sent when the connection is there
         with self._lock:
             while self._unsent:
@@ -273,11 +286,3 @@ class Channel:
             elif kind == "interrupted":
                 self._waiting.pop(str(message.get("tag")), None)
         await self._on_control(message)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    with contextlib.suppress(UnicodeEncodeError):
-        return text.encode("utf-8")
-    # A lone surrogate (a file name) cannot be UTF-8; JSON can say it in ASCII.
-    return json.dumps(value, separators=(",", ":"), default=str).encode("ascii")

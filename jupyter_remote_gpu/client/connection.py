@@ -124,7 +124,8 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
     Raises
     ------
     DaemonError
-        If there is no daemon (code ``daemon-absent`` without `spawn`).
+        If there is no daemon (code ``daemon-absent`` without `spawn`; ``stopped`` in the details
+        says that it ended in order: one that was killed leaves its socket).
     VersionMismatch
         If the daemon is newer than this face, or older and `spawn` is False.
     """
@@ -133,11 +134,12 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
     for _ in range(DIAL_TRIES):
         try:
             connection = await _connect()
-        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
+        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError) as e:
             if not spawn:
                 raise DaemonError(
                     "The daemon is not running. Start it: jupyter remote-gpu daemon start",
                     code="daemon-absent",
+                    details={"stopped": isinstance(e, FileNotFoundError)},
                 ) from None
             await asyncio.to_thread(start_daemon)
             continue

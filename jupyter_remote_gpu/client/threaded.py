@@ -96,6 +96,7 @@ class Face:
         cursor: int,
         on_batch: Callable[[list[Record]], Awaitable[None]],
         on_control: Callable[[dict[str, Any]], Awaitable[None]],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> ThreadedChannel:
         """Follow a kernel's log; see `Channel`. The callbacks run in the background loop."""
         channel = Channel(
@@ -106,6 +107,7 @@ class Face:
             cursor=cursor,
             on_batch=on_batch,
             on_control=on_control,
+            wanted=wanted,
         )
         threaded = ThreadedChannel(channel, self)
         with self._lock:

@@ -74,6 +74,10 @@ class Daemon:
                 raise self._failure
         finally:
             log.info("ending")
+            # Before the faces see their connections end: by its absence they know that this is
+            # wanted, and start another daemon only for what waits.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(listener.getsockname())
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

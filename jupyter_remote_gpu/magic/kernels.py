@@ -99,6 +99,7 @@ class RemoteKernel:
             cursor=self.seen,
             on_batch=self.on_batch,
             on_control=self.on_control,
+            wanted=lambda: bool(self._waiting()),
         )
         self.channel.done.add_done_callback(self._channel_ended)
 

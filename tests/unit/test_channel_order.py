@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 
 from jupyter_remote_gpu._version import __version__
+from jupyter_remote_gpu.client import channel as aio_channel
+from jupyter_remote_gpu.client import connection
 from jupyter_remote_gpu.client.aio import Channel
 from jupyter_remote_gpu.client.paths import socket_path
 from jupyter_remote_gpu.wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
@@ -61,7 +62,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def a_daemon() -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
+async def a_daemon(**more: Any) -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
     """A channel, and its connections to a daemon that the test plays."""
     peers: asyncio.Queue[Peer] = asyncio.Queue()
 
@@ -82,6 +83,7 @@ async def a_daemon() -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
         cursor=0,
         on_batch=ignore,
         on_control=ignore,
+        **more,
     )
     running = asyncio.create_task(channel.run())
     try:
@@ -90,7 +92,7 @@ async def a_daemon() -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
         await channel.close()
         await running
         server.close()
-        os.unlink(socket_path())
+        socket_path().unlink(missing_ok=True)
 
 
 def submit(channel: Channel) -> str:
@@ -129,5 +131,53 @@ def test_a_daemon_that_ends_at_each_welcome_is_not_asked_without_a_pause() -> No
                 times.append(peer.time)
                 peer.writer.close()
             assert times[-1] - times[-2] > 0.9, times
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_daemon_that_was_stopped_is_started_again_for_what_waits_only(
+    monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """One that was killed left its socket, and the kernel would lose its reader."""
+    started: list[float] = []
+    monkeypatch.setattr(aio_channel, "STOPPED_SECONDS", 0.02)
+    monkeypatch.setattr(connection, "start_daemon", lambda: started.append(0.0))
+
+    async def work() -> None:
+        wanted: list[bool] = []
+
+        async def until_started() -> None:
+            while not started:  # noqa: ASYNC110 - a thread appends
+                await asyncio.sleep(0.01)
+
+        async with a_daemon(wanted=lambda: bool(wanted)) as (channel, peers):
+            peer = await asyncio.wait_for(peers.get(), PATIENCE)
+            path, aside = socket_path(), socket_path().with_suffix(".aside")
+            path.rename(aside)
+            if killed:
+                path.touch()  # nobody listens
+            peer.writer.close()
+            if killed:
+                await asyncio.wait_for(until_started(), PATIENCE)
+                return
+            await asyncio.sleep(0.3)
+            assert not started
+            aside.rename(path)  # somebody else has started one
+            peer = await asyncio.wait_for(peers.get(), PATIENCE)
+            path.rename(aside)
+            peer.writer.close()
+            await asyncio.sleep(0.1)
+            assert not started
+            asked = submit(channel)
+            await asyncio.wait_for(until_started(), PATIENCE)
+            aside.rename(path)
+            peer = await asyncio.wait_for(peers.get(), PATIENCE)
+            assert await peer.read(1) == [asked]
+            wanted.append(True)
+            started.clear()
+            path.unlink()
+            peer.writer.close()
+            await asyncio.wait_for(until_started(), PATIENCE)
 
     asyncio.run(work())
