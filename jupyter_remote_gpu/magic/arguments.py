@@ -61,7 +61,11 @@ def _line_parser() -> _Parser:
         ("kernels", "list the kernels on the pod"),
     ):
         verb(name, help).add_argument("pod", nargs="?")
-    attach = verb("attach", "show a cell's output from its first line, and follow it")
+    attach = verb(
+        "attach",
+        "show a cell's output from its first line, and follow it (Stop interrupts a cell of this "
+        "notebook; one of another it only ceases to follow)",
+    )
     attach.add_argument("id", nargs="?", help="the beginning of its id; this notebook's newest")
     for name, help in (
         ("join", "work on in a kernel that lives on the pod (the notebook was renamed, say)"),

@@ -41,11 +41,20 @@ class Runner:
         With its sink set.
     channel : ThreadedChannel, optional
         Where answers go; the kernel's own by default.
+    watching : bool
+        It is somebody else's cell: Stop does not interrupt it, it only ends the watching.
     """
 
     def __init__(
-        self, shell: Any, remote: RemoteKernel, execution: Execution, channel: Any = None
+        self,
+        shell: Any,
+        remote: RemoteKernel,
+        execution: Execution,
+        channel: Any = None,
+        *,
+        watching: bool = False,
     ) -> None:
+        self._watching = watching
         self._shell, self._remote, self._execution = shell, remote, execution
         self._channel = channel if channel is not None else remote.channel
         self._asker = Asker(shell)
@@ -147,6 +156,8 @@ class Runner:
     def _on_stop(self) -> None:
         self._stops += 1
         self._pressed = max(self._pressed, self._stops)
+        if self._watching:
+            raise self._give_back("It is no longer watched here.")
         if self._stops == 1 and running_kernel(self._shell) is not None:
             # Who restarts a kernel, or ends it, interrupts it first: that is not the user's
             # Stop, and hours of work on the pod must not end with the notebook's kernel.

@@ -220,10 +220,18 @@ class Session:
         execution.accept(int(info["first"]))
         follower = Follower(remote, execution, int(info["first"]), int(info.get("last") or 0))
         try:
-            Runner(self.shell, remote, execution, follower.channel).wait()
+            watching = not self._own(remote, info)
+            Runner(self.shell, remote, execution, follower.channel, watching=watching).wait()
         finally:
             follower.close()
             self.release(remote)
+
+    def _own(self, remote: RemoteKernel, info: dict[str, Any]) -> bool:
+        """Whether this notebook, or this process, has asked for the execution."""
+        meta = info.get("meta") or {}
+        mine = {"local_kernel": place.local_kernel(self.shell), "notebook": place.notebook()}
+        same = any(value and meta.get(name) == value for name, value in mine.items())
+        return same or info["id"] in remote.executions
 
     def _execution(self, remote: RemoteKernel, request: dict[str, Any]) -> Execution:
         header = request.get("header") or {}

@@ -12,6 +12,7 @@ import pytest
 from jupyter_remote_gpu.magic import follower
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.follower import Follower
+from jupyter_remote_gpu.magic.session import Session
 from jupyter_remote_gpu.magic.sink import KernelSink
 from jupyter_remote_gpu.wire.records import Record
 from tests.support.magic import LOCAL_MSG_ID, Setup
@@ -178,3 +179,44 @@ def test_what_was_run_before_keeps_its_counts(setup: Setup) -> None:
     setup.remote.counts.clear()
     replay(attach(setup), taken_up)
     assert dict(setup.remote.counts) == {3: 9}
+
+
+@pytest.mark.parametrize(
+    ("meta", "own"),
+    [
+        ({"local_kernel": "L", "notebook": "/n/other.ipynb"}, True),  # it was renamed
+        ({"local_kernel": "M", "notebook": "/n/mine.ipynb"}, True),  # closed, and opened again
+        ({"local_kernel": "M", "notebook": "/n/other.ipynb"}, False),
+        ({"local_kernel": None, "notebook": None}, False),  # of a terminal
+        ({}, False),
+    ],
+)
+def test_whose_cell_it_is_decides_what_stop_does(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, meta: dict[str, Any], own: bool
+) -> None:
+    monkeypatch.setattr("jupyter_remote_gpu.magic.place.local_kernel", lambda shell: "L")
+    monkeypatch.setattr("jupyter_remote_gpu.magic.place.notebook", lambda: "/n/mine.ipynb")
+    monkeypatch.setattr("jupyter_remote_gpu.magic.session.Follower", _NoFollower)
+    watched: list[bool] = []
+
+    def wait(self: Any) -> None:
+        watched.append(self._watching)
+
+    monkeypatch.setattr("jupyter_remote_gpu.magic.runner.Runner.wait", wait)
+    monkeypatch.setattr("jupyter_remote_gpu.magic.place.cell_count", lambda _: 1)
+    session = Session(setup.shell)
+    info = {"id": E, "first": 1, "last": 1, "meta": meta}
+    session.follow(setup.remote, info)
+    setup.execution()  # one of this process's own, as the handle of a detached cell has it
+    session.follow(setup.remote, info)
+    assert watched == [not own, False]
+
+
+class _NoFollower:
+    channel = None
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

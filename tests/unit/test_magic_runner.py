@@ -93,6 +93,18 @@ def test_a_second_stop_gives_control_back_and_says_how_to_attach(
     assert execution.outcome is None
 
 
+def test_a_stop_ends_the_watching_of_another_notebooks_cell(
+    setup: Setup, execution: Execution
+) -> None:
+    setup.feed(setup.log.keeper("running", E))
+    runner = Runner(setup.shell, setup.remote, execution, watching=True)
+    with pytest.raises(
+        ControlBack, match=f"no longer watched here.*runs on; `%gpu attach {E[:6]}`"
+    ):
+        Script(setup, stop).run(runner)
+    assert setup.face.channel.interrupts == []
+
+
 @pytest.mark.parametrize("sign", ["request", "message"])
 def test_the_end_of_the_local_kernel_is_no_stop(setup: Setup, runner: Runner, sign: str) -> None:
     """Who restarts a kernel interrupts it first, and asks it to end right after."""
