@@ -7,6 +7,7 @@ import os
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ..errors import WireError
@@ -55,7 +56,7 @@ def damage_in(segments: list[Segment]) -> int | None:
     """
     if segments and not segments[0].path.exists():
         return segments[0].first
-    for segment, following in zip(segments[-2:], segments[-1:], strict=False):
+    for segment, following in pairwise(segments[-2:]):
         if _readable(segment.path) != (segment.size, following.first - 1):
             return segment.first
     return None

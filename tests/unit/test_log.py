@@ -94,6 +94,14 @@ def test_reopened_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert rest(again.reader(0)) == written
 
 
+@pytest.mark.parametrize("segment_bytes", [3000, 1 << 20], ids=["several segments", "one"])
+def test_a_whole_log_is_not_damaged(tmp_path: Path, segment_bytes: int) -> None:
+    log = Log(tmp_path, segment_bytes=segment_bytes)
+    fill(log, 40)
+    log.close()
+    assert Log(tmp_path, segment_bytes=segment_bytes).damage is None
+
+
 @pytest.mark.parametrize("damage", ["half", "zeros", "flip"])
 def test_a_torn_end_is_cut_off(tmp_path: Path, damage: str) -> None:
     log = Log(tmp_path)
