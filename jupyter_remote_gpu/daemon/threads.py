@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 class Threads(ThreadPoolExecutor):
     """The executor of the daemon's loop.
 
-    Without a network the lookup of a name hangs for 10 to 20 s, a program in ``~/.ssh/config``
-    perhaps for ever, and a pod is tried every 1.5 s. asyncio's own executor has four threads more
-    than there are processors, so that one such pod would stop all others; and loop and
-    interpreter both wait at their end until the last has ended.
+    Without a network the lookup of a name hangs for 10 to 20 s, and a pod is tried every 1.5 s; a
+    program in ``~/.ssh/config`` may hang for ever, in one thread a pod (`link.blocking`). asyncio's
+    own executor has four threads more than there are processors, so that one such pod would stop
+    all others; and loop and interpreter both wait at their end until the last has ended.
     """
 
     def __init__(self) -> None:

@@ -39,6 +39,8 @@ class Attempt:
         A connection was made (by TCP, a jump host or a ProxyCommand).
     greeting : bytes
         The first bytes that came.
+    reading : str
+        What is being read on this laptop.
     """
 
     target: SSHTarget
@@ -47,6 +49,7 @@ class Attempt:
     program: str = ""
     reached: bool = False
     greeting: bytes = b""
+    reading: str = ""
     identities: Identities | None = None
 
 
@@ -104,6 +107,12 @@ def explain_jump(error: Exception, hop: str) -> RemoteGPUError:
 
 
 def _silent(where: str, attempt: Attempt) -> TransportError:
+    if attempt.reading:
+        return TransportError(
+            f"On this laptop {attempt.reading} cannot be read in time. Until that has ended "
+            f"{where} cannot be reached.",
+            code="local",
+        )
     if attempt.jump:
         text = f"The jump host {attempt.jump} does not answer. Is it on, and is this its address?"
     elif not attempt.reached:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import asyncssh
 
+from .blocking import OneAtATime
+
 __all__ = ["Identities", "gather"]
 
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
@@ -77,6 +79,7 @@ async def gather(
     *,
     only: bool = False,
     agent_path: str | None = None,
+    blocking: OneAtATime | None = None,
 ) -> Identities:
     """Collect keys as OpenSSH's client does, but the named ones first.
 
@@ -96,26 +99,40 @@ async def gather(
         ``IdentitiesOnly``: other keys of the agent are not shown.
     agent_path : str, optional
         Socket of the agent.
+    blocking : OneAtATime, optional
+        Where files are read: one may be a pipe, or on a server that is away.
     """
     found = Identities()
-    try:
-        held = await _held(found, agent_path)
-    except BaseException:
-        found.close()
-        raise
-    for name, kind in [
+    files = [
         (str(own_key), "own"),
         *((n, "named") for n in named),
         *((n, "configured") for n in configured),
-    ]:
+    ]
+    defaults = [] if configured else [(f"~/.ssh/{name}", "default") for name in _DEFAULTS]
+    try:
+        held = await _held(found, agent_path)
+        await (blocking or OneAtATime()).run(_read, found, files, defaults, held, only)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _read(
+    found: Identities,
+    files: Sequence[tuple[str, str]],
+    defaults: Sequence[tuple[str, str]],
+    held: dict[bytes, asyncssh.SSHKeyPair],
+    only: bool,
+) -> None:
+    """Take the key files, with the rest of the agent's keys before the last of them (blocks)."""
+    for name, kind in files:
         _take(found, name, kind, held)
     if not only:
         for pair in held.values():
             found.add(pair, _agent_name(pair))
-    if not configured:
-        for name in _DEFAULTS:
-            _take(found, f"~/.ssh/{name}", "default", held)
-    return found
+    for name, kind in defaults:
+        _take(found, name, kind, held)
 
 
 async def _held(found: Identities, agent_path: str | None) -> dict[bytes, asyncssh.SSHKeyPair]:

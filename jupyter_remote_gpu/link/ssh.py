@@ -14,6 +14,7 @@ import asyncssh
 from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError
 from ..pods.command import SSHTarget
 from ..pods.endpoint import check_host, split_endpoint
+from .blocking import OneAtATime
 from .failures import Attempt, explain, explain_jump
 from .identities import Identities, agent_socket, gather
 
@@ -130,11 +131,14 @@ async def connect(
     *,
     timeout: float,
     only: Identities | None = None,
+    blocking: OneAtATime | None = None,
 ) -> asyncssh.SSHClientConnection:
     """Connect and log in within `timeout` seconds.
 
     Parameters
     ----------
+    blocking : OneAtATime, optional
+        What blocks is done there.
     only : Identities, optional
         To be shown instead of all that are found: to see whether they are let in.
 
@@ -147,10 +151,13 @@ async def connect(
     """
     attempt = Attempt(target)
     client = _Client(trust, attempt)
+    blocking = blocking or OneAtATime()
     tunnel: asyncssh.SSHClientConnection | None = None
     try:
         async with asyncio.timeout(timeout):
-            options = await asyncio.to_thread(_options, target, client, trust)
+            attempt.reading = "~/.ssh/config (a program that it runs may hang)"
+            options = await blocking.run(_options, target, client, trust)
+            attempt.reading = ""
             check_host(options.host)  # an alias may lead to RunPod's proxy
             attempt.where = f"{options.username}@{options.host}:{options.port}"
             attempt.program = next(iter(options.proxy_command or ()), "")
@@ -159,7 +166,7 @@ async def connect(
                 attempt.jump = jump
                 tunnel = await _jump(jump, timeout)
                 attempt.jump = ""
-            conn = await _login(options, attempt, own_key, tunnel, only)
+            conn = await _login(options, attempt, own_key, tunnel, only, blocking)
             conn.set_tunnel(tunnel)  # which then ends with it
             return conn
     except BaseException as e:
@@ -212,15 +219,19 @@ async def _login(
     own_key: Path,
     tunnel: asyncssh.SSHClientConnection | None,
     only: Identities | None,
+    blocking: OneAtATime,
 ) -> asyncssh.SSHClientConnection:
     config = options.config
+    attempt.reading = "the key files (a home folder may be on a server that is away)"
     keys = attempt.identities = only or await gather(
         attempt.target.identity_files,
         own_key,
         cast("list[str]", config.get("IdentityFile") or []),
         only=bool(config.get("IdentitiesOnly")),
         agent_path=agent_socket(config.get("IdentityAgent", ())),
+        blocking=blocking,
     )
+    attempt.reading = ""
     try:
         return await asyncssh.connect(
             attempt.target.host,

@@ -14,11 +14,11 @@ import asyncssh
 from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError, TransportError
 from ..models import PodState
 from ..pods import hostkeys
-from ..pods.registry import Pod, own_key_path
-from . import ssh
+from ..pods.registry import Pod
 from .channel import Bridge
 from .connections import Pool
 from .known import KnownPod
+from .login import Login
 from .retrying import Clock, Race
 from .status import UNDER_WAY, LinkStatus, Standing, steady
 
@@ -57,6 +57,7 @@ class PodLink(Standing):
         self.pod = pod
         self.folder = folder
         self._known = KnownPod(folder, pod)
+        self._login = Login(folder, pod, self._pin)
         self._clock = Clock(busy, self._awake)
         self._pool: Pool | None = None
         self._task: asyncio.Task[None] | None = None
@@ -235,16 +236,8 @@ class PodLink(Standing):
         return await race.first()
 
     async def _connect(self, accept: str | None) -> asyncssh.SSHClientConnection:
-        name = self.pod.name
-        trust = ssh.Trust(
-            alias=name,
-            pinned=await asyncio.to_thread(hostkeys.pinned, self.folder, name),
-            accept=accept,
-            pin=self._pin,
-        )
-        own_key = own_key_path(self.folder, name)
         try:
-            return await ssh.connect(self.pod.target, trust, own_key, timeout=ssh.LOGIN_SECONDS)
+            return await self._login.connect(accept)
         except RemoteGPUError as e:
             self._log.add(e.message)
             raise
