@@ -12,13 +12,22 @@ __all__ = ["ON_ITS_WAY", "PodEntry"]
 
 
 class PodEntry:
-    """A pod and its link; `removed`: it is not one of this laptop's any more."""
+    """A pod and its link.
+
+    Attributes
+    ----------
+    removed : bool
+        It is not one of this laptop's any more.
+    waiting : int
+        How many wait until it is connected.
+    """
 
     def __init__(self, pod: Pod, link: PodLink) -> None:
         self.pod = pod
         self.name = pod.name
         self.link = link
         self.removed = False
+        self.waiting = 0
 
     @property
     def state(self) -> PodState:
@@ -47,6 +56,7 @@ class PodEntry:
         TransportError
             If it is still on its way after `timeout` seconds.
         """
+        self.waiting += 1
         try:
             await self.link.wait_connected(timeout)
         except RemoteGPUError:
@@ -55,4 +65,6 @@ class PodEntry:
             if self.state in ON_ITS_WAY:
                 raise
             raise not_connected(self.name, self.link.status) from None
+        finally:
+            self.waiting -= 1
         return self.link

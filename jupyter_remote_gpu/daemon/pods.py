@@ -173,7 +173,8 @@ class Pods:
         return entry
 
     def _busy(self, name: str) -> bool:
-        return any(k.state.wanted for k in self.of(name))
+        waiting = self.entries[name].waiting if name in self.entries else 0
+        return bool(waiting) or any(k.state.wanted for k in self.of(name))
 
     def of(self, name: str) -> list[KernelLink]:
         """The kernels on pod `name`."""

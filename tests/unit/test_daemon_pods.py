@@ -6,14 +6,18 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_remote_gpu.client.aio import Control
+from jupyter_remote_gpu.daemon.opening import Opener
+from jupyter_remote_gpu.daemon.pods import Pods
+from jupyter_remote_gpu.daemon.settings import Settings
 from jupyter_remote_gpu.errors import NotFound
 from tests.support.daemon import PATIENCE, OwnDaemon, own_daemon
 
-OPEN = {"notebook": "/n/a.ipynb", "folder": "/n", "fresh": False}
+OPEN: dict[str, Any] = {"notebook": "/n/a.ipynb", "folder": "/n", "fresh": False}
 
 
 @pytest.fixture
@@ -53,5 +57,29 @@ def test_a_pod_can_be_removed_while_a_cell_waits_for_it(
             assert (await control.request("snapshot"))["pods"] == []
         finally:
             await control.close()
+
+    asyncio.run(work())
+
+
+def test_an_opening_that_waits_is_something_that_waits(tmp_path: Path) -> None:
+    """The pod is tried every 1.5 s then, not every 10."""
+
+    async def work() -> None:
+        pods = Pods(tmp_path, Settings(), lambda within: None)
+        await pods.load()
+        try:
+            entry = pods.add("p", "me@127.0.0.1:1", None)
+            entry.link.connect(resume=True)
+            busy = entry.link._clock._busy
+            assert not busy()
+            opener = Opener(pods)
+            waiting = asyncio.create_task(opener.open("p", local_kernel=None, **OPEN))
+            await asyncio.sleep(0)
+            assert busy()
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            assert not busy()
+        finally:
+            await pods.close()
 
     asyncio.run(work())
