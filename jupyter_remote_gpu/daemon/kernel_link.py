@@ -61,6 +61,7 @@ class KernelLink:
         self._link: Opener | None = None
         self._kick = asyncio.Event()
         self._adopted: Bridge | None = None
+        self._left: set[asyncio.Future[None]] = set()
         self._bridge: Bridge | None = None
         self._heard = 0.0
         self._greeted = asyncio.Event()
@@ -80,8 +81,15 @@ class KernelLink:
 
     def adopt(self, bridge: Bridge) -> None:
         """Use a bridge that `start` opened."""
+        if self._adopted is not None:
+            self._leave(self._adopted)  # a start that was asked for twice
         self._adopted = bridge
         self._kick.set()
+
+    def _leave(self, bridge: Bridge) -> None:
+        work = asyncio.ensure_future(bridge.close())
+        self._left.add(work)
+        work.add_done_callback(self._left.discard)
 
     async def alive(self, timeout: float) -> bool:
         """Ask the pod whether the kernel lives; waits for the keeper's welcome.
@@ -121,6 +129,9 @@ class KernelLink:
         """Let go of the pod; the kernel runs on."""
         self._task.cancel()
         await asyncio.wait([self._task])
+        if self._adopted is not None:
+            self._leave(self._adopted)
+        await asyncio.gather(*self._left, return_exceptions=True)
         await self.state.close()
 
     # -- the task

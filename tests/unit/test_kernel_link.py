@@ -26,7 +26,7 @@ from jupyter_remote_gpu.wire.frames import (
     encode_control,
     encode_frame,
 )
-from tests.support.bridges import Linked, execute, linked, until, welcome
+from tests.support.bridges import Linked, ScriptedBridge, execute, linked, until, welcome
 from tests.support.written import CLIENT, mirrored, note, output
 
 CELL = "e" * 32
@@ -250,5 +250,22 @@ def test_without_a_bridge_nobody_knows_whether_a_kernel_lives(
             await until(lambda: it.state.alive is None, "that nobody knows")
             it.state.pod_is(PodState.CONNECTED, None, 0.0)
             assert len(it.pod.bridges) == 1
+
+    asyncio.run(work())
+
+
+def test_a_bridge_that_is_not_used_is_closed(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with linked(tmp_path, output(1)) as it:
+            twice = [ScriptedBridge(welcome(1)) for _ in range(2)]
+            for bridge in twice:
+                it.link.adopt(bridge)
+            await until(twice[0].closed.is_set, "the end of the first")
+            await until(lambda: twice[1].written, "the second's hello")
+            assert not twice[1].closed.is_set()
+            late = ScriptedBridge(welcome(1))
+            it.link.adopt(late)
+        assert twice[1].closed.is_set()
+        assert late.closed.is_set()
 
     asyncio.run(work())
