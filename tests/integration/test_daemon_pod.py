@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -53,7 +52,8 @@ def the_same_bytes(place: Place, kernel: str) -> bytes:
         found: bytes = until(same, "the journal's bytes in the mirror")
     except AssertionError:
         journal, mirror = both()
-        at = len(os.path.commonprefix([journal, mirror]))
+        pairs = enumerate(zip(journal, mirror, strict=False))
+        at = next((n for n, (a, b) in pairs if a != b), min(len(journal), len(mirror)))
         sizes = f"{len(mirror)} bytes for {len(journal)}"
         pytest.fail(f"the mirror is not the journal: {sizes}, the same up to {at}")
     return found
@@ -86,11 +86,17 @@ def test_a_cell_runs_and_its_notebook_finds_the_kernel_again(connected: Place) -
     assert all(k["memory"] for k in listed)
 
 
-def test_the_mirror_has_the_journals_bytes(connected: Place) -> None:
+def test_the_mirror_has_the_journals_bytes_also_when_it_is_taken_up_again(
+    connected: Place,
+) -> None:
     face = KernelFace(connected.face, "pod")
     assert face.run("print('x' * (3 << 20)); 1 / 0")["outcome"] == "error"
     assert face.run(COUNT.format(n=500, pause=0))["outcome"] == "ok"
     assert len(the_same_bytes(connected, face.kernel)) > 3 << 20
+    connected.daemon.kill()
+    assert face.run(COUNT.format(n=500, pause=0))["outcome"] == "ok"
+    the_same_bytes(connected, face.kernel)
+    assert "copied anew" not in connected.daemon.log(), "a mirror was damaged"
     face.until(lambda: len(face.records) == face.channel.cursor, "all of it")
     assert [r.last for r in face.records] == list(range(1, len(face.records) + 1))
 
@@ -138,6 +144,7 @@ def test_a_daemon_killed_in_mid_cell_loses_and_doubles_nothing(
     assert len(connected.daemon.processes()) == 1
     # What a mirror that was taken up again has is the journal, also byte for byte.
     the_same_bytes(connected, face.kernel)
+    assert "copied anew" not in connected.daemon.log(), "a mirror was damaged"
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "healed"])

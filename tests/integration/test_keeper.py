@@ -202,6 +202,7 @@ def test_a_keeper_that_is_killed_leaves_its_journal(commands: PodCommands, kerne
     late = commands.bridge(
         kernel.kernel, identity=info["identity"], cursor=kernel.cursor, client=kernel.client
     )
+    assert late.welcome["type"] == "welcome", "its readers had more than its journal"
     assert late.welcome["alive"] is False
     assert "keeper" in late.record("died").content["stderr"]
     assert late.record("ended", execution).content["outcome"] == "died"

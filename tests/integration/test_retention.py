@@ -93,7 +93,9 @@ def test_a_cell_that_closes_no_segment_makes_room_when_it_ends(commands: PodComm
 
 def test_the_middle_of_a_running_cell_goes_last_and_is_counted(commands: PodCommands) -> None:
     kernel = commands.start(limits={"journal_bytes": BOUND})
-    kernel.run("1")
+    # Half of the bound: it would have to go before anything of the cell that runs.
+    said = f"for i in range(250): sys.stdout.write('{LINE}\\n'); sys.stdout.flush()"
+    finished = kernel.run(f"import sys\n{said}")["execution"]
     execution = kernel.execute(
         "import sys\n"
         f"for i in range(12_000): sys.stdout.write(f'{{i:5}} {LINE}\\n'); sys.stdout.flush()\n"
@@ -102,6 +104,9 @@ def test_the_middle_of_a_running_cell_goes_last_and_is_counted(commands: PodComm
     kernel.record("input_request", execution)
     wait_for_size(kernel, BOUND)
     reader = whole(commands, kernel.kernel)
+    there, gone = counted(reader.records, finished)
+    assert there == 0, "a running cell lacks something, and a finished one is still there"
+    assert 250 <= gone <= 254
     lines, missing = counted(reader.records, execution)
     assert missing > 4_000
     assert lines + missing == 12_000
@@ -125,7 +130,8 @@ def test_a_long_progress_bar_stays_small_and_a_reader_in_its_middle_is_exact(
         "from IPython.display import display\n"
         "h = display('0', display_id=True)\n"
         "for i in range(6000):\n"
-        "    if i % 100 == 0: print('line', i, flush=True)\n"
+        # So often that a segment has several: their texts are joined over what was superseded.
+        "    if i % 10 == 0: print('line', i, flush=True)\n"
         "    h.update(f'{i} ' + 'x' * 500)\n"
     )
     execution = ended["execution"]

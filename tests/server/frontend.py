@@ -207,7 +207,7 @@ class Notebook:
             keys = ("header", "parent_header", "metadata", "content")
             message = {k: json.loads(p) for k, p in zip(keys, parts[:4], strict=True)}
             message |= {"msg_type": message["header"]["msg_type"], "buffers": parts[4:]}
-            self._look_at(message["header"]["session"])
+            self._look_at(message["header"]["session"], message["content"])
             parent = message["parent_header"].get("msg_id")
             if channel == "shell" and parent in self._replies:
                 self._replies[parent].set_result(message["content"])
@@ -215,10 +215,12 @@ class Notebook:
                 self.messages.append(message)
                 self._fold(message, parent)
 
-    def _look_at(self, session: str) -> None:
+    def _look_at(self, session: str, content: Any) -> None:
         # Lab drops what is not of the session of the message that came last: the kernel that
         # said it is gone.
         if session not in self._sessions[-1:]:
+            # (What the server itself says, that a rate is exceeded, is of no kernel's session.)
+            assert "rate exceeded" not in str(content), content
             assert session not in self._sessions, "two sessions speak for one kernel"
             self._sessions.append(session)
 
