@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_remote_gpu.client.threaded import Face
-from tests.conftest import ROOT
 from tests.faults.mixed import Plain
 from tests.support.daemon import own_daemon
+from tests.support.disks import disks, small_disk
 from tests.support.notebook import LocalKernel
 from tests.support.place import Place
 from tests.support.proxy import Proxy
-from tests.support.sshd import Sshd, can_hide
+from tests.support.sshd import Sshd, laptops
 
 OpenPlace = Callable[..., Place]
 
@@ -34,16 +34,18 @@ def open_place(
 ) -> Iterator[OpenPlace]:
     """Opens the place, connected, with what the daemon shall find in ``settings.json``.
 
+    With `small` journals and mirrors lie on disks of their own with so many bytes (as root only).
     Where a mount namespace can be had (as root) the pod cannot see the laptop's files: the
     data folder, the sockets, our code. Elsewhere it has only another home.
     """
     with contextlib.ExitStack() as stack:
 
-        def open_it(**settings: float) -> Place:
+        def open_it(small: int = 0, **settings: float) -> Place:
             daemon = stack.enter_context(own_daemon(short_tmp, monkeypatch))
             daemon.settings(**settings)
-            hide = [daemon.data, daemon.run, ROOT / "jupyter_remote_gpu", ROOT / "tests"]
-            sshd = Sshd(short_tmp / "pod", pod_python, hide=hide if can_hide() else ())
+            for folder in disks(daemon, short_tmp / "pod") if small else ():
+                stack.enter_context(small_disk(folder, small))
+            sshd = Sshd(short_tmp / "pod", pod_python, hide=laptops(daemon))
             stack.enter_context(sshd)
             proxy = stack.enter_context(Proxy(sshd.port))
             face = Face(kind="test")

@@ -11,7 +11,7 @@ from typing import Any
 from tests.support.daemon import OwnDaemon
 from tests.support.notebook import Cell, LocalKernel
 from tests.support.proxy import Proxy
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, laptops
 
 
 @dataclass
@@ -44,7 +44,8 @@ def open_bench(home: Path, folder: Path, pod_python: str) -> Iterator[Bench]:
         Working folder of the notebook's kernel.
     """
     daemon = OwnDaemon(home)
-    with Sshd(home / "pod", pod_python) as sshd, Proxy(sshd.port) as proxy:
+    pod = Sshd(home / "pod", pod_python, hide=laptops(daemon))
+    with pod as sshd, Proxy(sshd.port) as proxy:
         kernel = LocalKernel({**os.environ, **daemon.env}, folder)
         try:
             face = "get_ipython()._jupyter_remote_gpu[0].face"

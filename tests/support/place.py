@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_remote_gpu.client.threaded import Face
 from tests.support.daemon import OwnDaemon, own_daemon, until
 from tests.support.proxy import Proxy
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, laptops
 
 
 @dataclass
@@ -45,11 +45,14 @@ class Place:
 
 @contextlib.contextmanager
 def whole_place(folder: Path, python: str, monkeypatch: Any) -> Iterator[Place]:
-    """All of it, with the pod added as "pod" and its host key pinned, not connected."""
+    """All of it, with the pod added as "pod" and its host key pinned, not connected.
+
+    Where a mount namespace can be had (as root) the pod cannot see the laptop's files.
+    """
     with (
-        Sshd(folder / "pod", python) as sshd,
-        Proxy(sshd.port) as proxy,
         own_daemon(folder, monkeypatch) as daemon,
+        Sshd(folder / "pod", python, hide=laptops(daemon)) as sshd,
+        Proxy(sshd.port) as proxy,
     ):
         face = Face(kind="test")
         try:

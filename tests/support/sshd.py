@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pwd
 import shlex
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 
 from jupyter_remote_gpu.demo import openssh
+from tests.support.daemon import ROOT, OwnDaemon
 
 START_SECONDS = 10.0
 _MARK = "JRG_TEST_POD"
@@ -252,6 +254,14 @@ class Sshd:
         return self.log.read_text("utf-8", "replace")
 
 
+def laptops(daemon: OwnDaemon) -> list[Path]:
+    """What a pod must not see of the laptop, where that can be had: data, sockets, our code."""
+    if not can_hide():
+        return []
+    return [daemon.data, daemon.run, ROOT / "jupyter_remote_gpu", ROOT / "tests"]
+
+
+@functools.cache
 def can_hide() -> bool:
     """Whether a mount namespace can be had here."""
     if not sys.platform.startswith("linux") or os.getuid() or not shutil.which("unshare"):
