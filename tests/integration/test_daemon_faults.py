@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from jupyter_remote_gpu.errors import RemoteGPUError, WireError
+from tests.faults.mixed import Plain, mixed, of
 from tests.support.daemon import RawFace, until
 from tests.support.face import PATIENCE, KernelFace
 from tests.support.place import Place, whole_place
@@ -37,17 +38,31 @@ def kernel_info(place: Place, kernel: str) -> dict[str, object]:
     return next(k for p in pods for k in p["kernels"] if k["id"] == kernel)
 
 
-def test_a_kernel_that_died_while_nobody_looked_is_read_to_its_end(place: Place) -> None:
+LAST = "print('all-' + 'of-it', flush=True)"
+"""The end of what is printed before the kill; the words are in no request."""
+
+
+def test_a_kernel_that_died_while_nobody_looked_is_read_to_its_end(
+    place: Place, plain: Plain
+) -> None:
     face = KernelFace(place.face, "pod")
-    cell = face.submit("import time\nprint('before', flush=True)\ntime.sleep(60)")
-    face.until_text(cell, "before")
+    go_on = place.sshd.home / "go-on"
+    gate = f"import os\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+    more = "for i in range(200): print('more', i, flush=True)\n"
+    cell = face.submit(mixed(40, 0, f"{gate}{more}{LAST}\ntime.sleep(60)"))
+    face.until_text(cell, "out 39\n")
     disconnect(place)
+    go_on.touch()
+    # A killed process takes along what its socket has not sent yet.
+    journal = place.pod_kernel(face.kernel) / "journal"
+    until(lambda: any(b"all-of-it" in p.read_bytes() for p in journal.glob("*.seg")), "all of it")
     info = place.keeper_info(face.kernel)
     os.kill(info["pid"], signal.SIGKILL)
     until(lambda: not psutil.pid_exists(info["keeper_pid"]), "the keeper's end", 30)
     place.connect()
     assert face.ended(cell)["outcome"] == "died"
     face.in_order()
+    plain.check(of(face.records, cell), 40, more + LAST)
     face.submit("1")
     assert face.control("rejected")["error"]["code"] == "kernel-ended"
     until(lambda: kernel_info(place, face.kernel)["ended"] == "died", "the snapshot's word")
@@ -55,14 +70,16 @@ def test_a_kernel_that_died_while_nobody_looked_is_read_to_its_end(place: Place)
     assert KernelFace(place.face, "pod").kernel != face.kernel
 
 
-def test_a_keeper_killed_ends_its_cell_and_keeps_what_was_printed(place: Place) -> None:
+def test_a_keeper_killed_ends_its_cell_and_keeps_what_was_printed(
+    place: Place, plain: Plain
+) -> None:
     face = KernelFace(place.face, "pod")
-    cell = face.submit("import time\nprint('before', flush=True)\ntime.sleep(60)")
-    face.until_text(cell, "before")
+    cell = face.submit(mixed(40, 0, f"{LAST}\ntime.sleep(60)"))
+    face.until_text(cell, "all-of-it\n")
     os.kill(place.keeper_info(face.kernel)["keeper_pid"], signal.SIGKILL)
     assert face.ended(cell)["outcome"] == "died"
-    assert face.text(cell) == "before\n"
     face.in_order()
+    plain.check(of(face.records, cell), 40, LAST)
 
 
 def test_another_journal_under_the_same_id_is_never_mixed_in(place: Place) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import Any
 
+from tests.faults.mixed import Plain, mixed, without_notices
 from tests.support.bench import Bench
 from tests.support.notebook import Cell
 
@@ -78,6 +78,9 @@ def test_input_and_getpass(bench: Bench) -> None:
     cell = bench.gpu(code, answer=lambda c: "secret" if c["password"] else "bob")
     assert cell.text() == "bob secret\n"
     assert [(c["prompt"], c["password"]) for c in cell.asked] == [("who? ", False), ("pw? ", True)]
+    # Rule 10: who shows it again is not asked again.
+    again = bench.kernel.run("%gpu attach", answer=lambda c: "again")
+    assert (again.text(), again.asked) == ("bob secret\n", [])
     refused = bench.gpu("input()")
     assert refused.reply["ename"] == "StdinNotImplementedError"
 
@@ -89,16 +92,18 @@ def test_stop_interrupts_and_twice_gives_control_back(bench: Bench) -> None:
 
     cell = bench.gpu("import time\nprint('a', flush=True)\ntime.sleep(60)", on=stop)
     assert cell.reply["ename"] == "KeyboardInterrupt"
+    go_on = bench.home / "stubborn-goes-on"
     stubborn = (
-        "print('a', flush=True)\n"
+        "import os\nprint('a', flush=True)\n"
         "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('no', flush=True)\n"
-        "    time.sleep(1.5); print('end')"
+        f"    while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n    print('end')"
     )
     cell = bench.gpu(stubborn, on=stop)
     assert cell.reply["ename"] == "ControlBack"
     assert cell.text() == "a\nno\n"
     attach = cell.reply["evalue"].split("`")[1]
     assert attach.startswith("%gpu attach ")
+    go_on.touch()
     assert bench.kernel.run(attach).text() == "a\nno\nend\n"
 
 
@@ -152,23 +157,28 @@ def test_a_flood_arrives_whole(bench: Bench) -> None:
     assert cell.text() == lines + "x" * 1_500_000 + "\n"
 
 
-def test_a_cell_outlives_a_cut_and_the_daemon(bench: Bench) -> None:
+def test_a_cell_outlives_a_cut_and_the_daemon(bench: Bench, plain: Plain) -> None:
     fired: list[str] = []
+    go_on = bench.home / "outlives-goes-on"
 
     def on(kind: str, content: dict[str, Any]) -> None:
         text = content.get("text", "")
-        if "5\n" in text and "cut" not in fired:
+        if "out 5\n" in text and "cut" not in fired:
             fired.append("cut")
             bench.proxy.cut()
-            threading.Timer(2.0, bench.proxy.heal).start()
-        elif "25\n" in text and "kill" not in fired:
-            fired.append("kill")
-            os.kill(bench.daemon.pid, 9)
+        elif "reconnecting" in str(content.get("data")) and "healed" not in fired:
+            fired.append("healed")
+            bench.proxy.heal()
+        elif "out 40\n" in text and "killed" not in fired:
+            fired.append("killed")
+            bench.daemon.kill()
+            go_on.touch()  # the cell ends while there is no daemon
 
-    cell = bench.gpu("for i in range(50): print(i, flush=True); time.sleep(0.1)", on=on)
-    assert fired == ["cut", "kill"]
-    assert cell.text() == "".join(f"{i}\n" for i in range(50))
+    gate = f"import os\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+    cell = bench.gpu(mixed(80, 0.02, gate), on=on)
+    assert fired == ["cut", "healed", "killed"]
     assert cell.reply["status"] == "ok"
+    plain.check(without_notices(cell.shown), 80, paced=True)
 
 
 def test_disconnect_gives_control_back_and_the_cell_runs_on(bench: Bench) -> None:
@@ -177,12 +187,19 @@ def test_disconnect_gives_control_back_and_the_cell_runs_on(bench: Bench) -> Non
         "face = Face(kind='test'); face.request('pod.disconnect', name='demo'); face.close()"
     )
     asked = []
+    go_on = bench.home / "disconnected-goes-on"
 
     def on(kind: str, content: dict[str, Any]) -> None:
         if kind == "stream" and not asked:
             asked.append(bench.daemon.python(disconnect))
 
-    cell = bench.gpu("for i in range(30): print(i, flush=True); time.sleep(0.1)", on=on)
+    cell = bench.gpu(
+        "import os, time\nfor i in range(15): print(i, flush=True)\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+        "for i in range(15, 30): print(i, flush=True)",
+        on=on,
+    )
+    go_on.touch()  # with the link gone
     assert asked[0].communicate(timeout=30)[1] == ""
     assert cell.reply["ename"] == "ControlBack"
     assert "On demo the cell runs on" in cell.reply["evalue"]
@@ -210,10 +227,13 @@ def test_after_a_local_restart_the_kernel_is_joined(bench: Bench) -> None:
 
 
 def test_a_dead_kernel_ends_its_cell_and_the_next_one_is_fresh(bench: Bench) -> None:
-    # A killed process takes along what its socket has not sent yet: give it a second.
-    code = "import os, time\nprint('kept', flush=True)\ntime.sleep(1)\nos.kill(os.getpid(), 9)"
-    cell = bench.gpu(code)
-    assert cell.text() == "kept\n"
+    def kill(kind: str, content: dict[str, Any]) -> None:
+        if "kept" in content.get("text", ""):
+            os.kill(int(content["text"].split()[1]), 9)
+
+    code = "import os, time\nprint('kept', os.getpid(), flush=True)\ntime.sleep(600)"
+    cell = bench.gpu(code, on=kill)
+    assert cell.text().startswith("kept ")
     assert cell.reply["ename"] == "KernelDied"
     assert "SIGKILL" in cell.reply["evalue"]
     after = bench.gpu("print('on')")
@@ -221,6 +241,6 @@ def test_a_dead_kernel_ends_its_cell_and_the_next_one_is_fresh(bench: Bench) -> 
     said = after.text("stderr")
     assert "was killed by SIGKILL" in said and "this is a fresh one" in said
     # Who restarts the local kernel in between is told as well.
-    bench.gpu(code)
+    bench.gpu(code, on=kill)
     bench.kernel.restart()
     assert "was killed by SIGKILL" in bench.gpu("'x'").text("stderr")

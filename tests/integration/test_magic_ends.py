@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.faults.mixed import Plain, mixed, without_notices
 from tests.support.bench import Bench
 from tests.support.daemon import until
 from tests.support.notebook import PATIENCE
@@ -74,6 +75,39 @@ def test_restart_returns_when_the_kernel_has_ended(bench: Bench) -> None:
     again = bench.kernel.run("%gpu restart")
     assert again.text().startswith("No kernel was open on demo")
     assert " alive " not in bench.kernel.run("%gpu kernels").text()
+
+
+def test_a_keeper_that_is_killed_in_mid_cell(bench: Bench, plain: Plain) -> None:
+    killed: list[int] = []
+
+    def kill(kind: str, content: dict[str, Any]) -> None:
+        if "all of it" in content.get("text", "") and not killed:
+            (info,) = _alive(bench)
+            killed.append(int(info["keeper_pid"]))
+            os.kill(killed[0], signal.SIGKILL)
+
+    said = "print('all of it', flush=True)"
+    cell = bench.gpu(mixed(40, 0, f"{said}\ntime.sleep(600)"), on=kill)
+    assert killed
+    assert cell.reply["ename"] == "KernelDied"
+    assert "keeper" in cell.reply["evalue"]
+    shown = [m for m in without_notices(cell.shown) if m[0] != "error"]
+    plain.check(shown, 40, said, paced=True)
+    attached = bench.kernel.run("%gpu attach")
+    assert attached.reply["ename"] == "KernelDied"
+    assert "keeper" in attached.reply["evalue"]
+    shown = [m for m in without_notices(attached.shown) if m[0] != "error"]
+    plain.check(shown, 40, said, paced=True)
+    after = bench.gpu("'mixed' in globals()")
+    assert after.result == "False"
+    assert "this is a fresh one" in after.text("stderr")
+
+
+def _alive(bench: Bench) -> list[dict[str, Any]]:
+    """What the keepers that live wrote about their kernels."""
+    files = bench.home.glob(".local/share/jupyter-remote-gpu/kernels/*/kernel.json")
+    infos = [json.loads(f.read_text("utf-8")) for f in files]
+    return [i for i in infos if psutil.pid_exists(int(i["keeper_pid"]))]
 
 
 def _lose_kernels(bench: Bench) -> None:
