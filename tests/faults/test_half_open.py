@@ -29,13 +29,22 @@ def _fault(place: Place, plain: Plain, how: str, seconds: float, reset: bool) ->
     else:
         place.proxy.dead(how)
     seen = face.records[-1].last
+    inside = face.submit("print('inside')")
     # The length of the fault is what is tested; nothing is waited for.
     threading.Event().wait(seconds)
     if how != UP:
         assert len(face.records) == face.records[-1].last <= seen + 50, "the link was not silent"
+    elif seconds < DETECTED_SECONDS:
+        assert face.records[-1].last > seen + 10, "what comes from the pod was silent too"
+    if how != DOWN:
+        acks = [c for c in face.controls if c["type"] == "ack" and c["execution"] == inside]
+        assert not acks, "the request came through"
+    assert not face.of(inside)
     place.proxy.heal(reset=reset)
     patience = 2 * rounds * PAUSE + 5 * NEXT_LINE_SECONDS
     assert face.ended(cell, patience)["outcome"] == "ok"
+    assert face.ended(inside)["outcome"] == "ok"
+    assert face.text(inside) == "inside\n"
     face.in_order()
     plain.check(of(face.records, cell), rounds)
     return face

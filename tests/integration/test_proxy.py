@@ -285,12 +285,13 @@ def test_latency_is_that_of_each_direction(proxy: Proxy, target: Target, client:
     b.sendall(b"pong")
     assert exactly(a, 4) == b"pong"
     both = time.monotonic() - began
-    assert 0.1 <= one_way < 0.5 and 0.2 <= both < 1.0
-    # Many bytes are on their way at once: latency is no bandwidth.
+    assert 0.1 <= one_way < 5 * 0.1 and 0.2 <= both < 5 * 0.2
+    # Many bytes are on their way at once: latency is no bandwidth. One chunk after the other
+    # would take it sixteen times.
     began = time.monotonic()
     a.sendall(bytes(1_000_000))
     exactly(b, 1_000_000)
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 0.8 * 0.1 * 1_000_000 / (1 << 16)
 
 
 def test_a_target_that_is_not_there(proxy: Proxy, target: Target, client: Client) -> None:

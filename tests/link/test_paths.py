@@ -10,12 +10,17 @@ import asyncssh
 import pytest
 
 from jupyter_remote_gpu.errors import TransportError
-from jupyter_remote_gpu.link import pulse
+from jupyter_remote_gpu.link import pulse, retrying
 from jupyter_remote_gpu.models import PodState
 from tests.support.daemon import until
 from tests.support.linked import Linked, run
 from tests.support.proxy import DOWN, UP, Proxy
 from tests.support.sshd import Sshd
+
+AT_ONCE = 1.0
+"""What needs nobody's answer, on a machine with little to do."""
+BACK_SECONDS = 4.0
+"""The worst time from the network's return to a link that is there again."""
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_a_cut_is_noticed_at_once_and_healed_soon(folder: Path, proxy: Proxy) ->
         proxy.cut()
         cut = time.monotonic()
         assert await bridge.read() == b"", "the bridge sees the end"
-        assert time.monotonic() - cut < 1
+        assert time.monotonic() - cut < 5 * AT_ONCE
         await bridge.close()
         await linked.until_state(PodState.RECONNECTING)
         with pytest.raises(TransportError):
@@ -47,7 +52,7 @@ def test_a_cut_is_noticed_at_once_and_healed_soon(folder: Path, proxy: Proxy) ->
         proxy.heal()
         healed = time.monotonic()
         await linked.link.wait_connected(30)
-        assert time.monotonic() - healed < 5
+        assert time.monotonic() - healed < 5 * BACK_SECONDS
         assert await linked.link.run("list", {}) == {"kernels": []}
         assert "preparing" not in linked.states[linked.states.index("reconnecting") :]
 
@@ -78,7 +83,7 @@ async def dead_path(linked: Linked, proxy: Proxy, way: str, limit: float) -> Non
         proxy.dead(way)
     began = time.monotonic()
     assert await bridge.read() == b""
-    assert time.monotonic() - began < limit + 1
+    assert time.monotonic() - began < limit + 5 * AT_ONCE
     await bridge.close()
     await linked.until_state(PodState.RECONNECTING, 2)
     # Tries hang in the dead path; the one that starts after the heal must not wait for them.
@@ -86,7 +91,7 @@ async def dead_path(linked: Linked, proxy: Proxy, way: str, limit: float) -> Non
     proxy.heal()
     healed = time.monotonic()
     await linked.link.wait_connected(30)
-    assert time.monotonic() - healed < 5
+    assert time.monotonic() - healed < 5 * BACK_SECONDS
 
 
 def test_a_connection_on_which_no_session_is_opened_is_a_dead_one(
@@ -152,20 +157,32 @@ def test_a_sleep_that_the_connection_survived_is_no_loss(folder: Path) -> None:
     run(folder, main)
 
 
-def test_try_now_does_not_wait_for_the_pause(folder: Path, proxy: Proxy) -> None:
+async def long_pause(linked: Linked, seconds: float) -> float:
+    """Wait for a pause that has so many seconds to go; when it ends (`time.time`)."""
+    due = 0.0
+
+    def found() -> bool:
+        nonlocal due
+        due = linked.link.status.next_try or 0.0
+        return due - time.time() > seconds
+
+    await linked.until(found, "a long pause")
+    return due
+
+
+def test_try_now_does_not_wait_for_the_pause(
+    folder: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "BUSY_SECONDS", 5 * BACK_SECONDS)
+
     async def main(linked: Linked) -> None:
-        linked.busy = False
         await connected(linked)
         proxy.cut()
-        # Without anybody who waits the pauses grow.
-        await linked.until(
-            lambda: (linked.link.status.next_try or 0) - time.time() > 4, "a long pause"
-        )
+        due = await long_pause(linked, 4 * BACK_SECONDS)
         proxy.heal()
         linked.link.retry_now()
-        began = time.monotonic()
         await linked.link.wait_connected(30)
-        assert time.monotonic() - began < 3
+        assert time.time() < due
 
     run(folder, main)
 
@@ -175,14 +192,12 @@ def test_who_begins_to_wait_is_not_kept_by_the_pause(folder: Path, proxy: Proxy)
         linked.busy = False
         await connected(linked)
         proxy.cut()
-        await linked.until(
-            lambda: (linked.link.status.next_try or 0) - time.time() > 4, "a long pause"
-        )
+        # Without anybody who waits the pauses grow.
+        due = await long_pause(linked, 5)
         proxy.heal()
         linked.busy = True
-        began = time.monotonic()
         await linked.link.wait_connected(30)
-        assert time.monotonic() - began < 4
+        assert time.time() < due
 
     run(folder, main)
 
@@ -198,7 +213,7 @@ def test_disconnect_in_the_midst_of_tries(folder: Path, proxy: Proxy, sshd: Sshd
         await asyncio.sleep(2)
         began = time.monotonic()
         await linked.link.disconnect()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5 * AT_ONCE
         assert linked.link.status.state is PodState.DISCONNECTED
         proxy.heal()
         linked.link.connect()
