@@ -22,7 +22,7 @@ export function* placed(snapshot: ISnapshot): Iterable<IPlacedExecution> {
 export function activeOf(snapshot: ISnapshot): IPlacedExecution[] {
   return [...placed(snapshot)]
     .filter(execution => execution.state !== 'ended')
-    .sort((a, b) => (a.requested ?? 0) - (b.requested ?? 0));
+    .sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0));
 }
 
 /** The one that somebody waits for most, of what is active; null: nothing is. */

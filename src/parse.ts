@@ -135,6 +135,7 @@ export function parseExecution(
     id,
     code: text(data.code),
     state: executionState(data),
+    asked: number(meta.asked) ?? number(data.requested),
     requested: number(data.requested),
     started: number(data.started),
     ended: number(data.ended),
@@ -182,6 +183,7 @@ export function parseOutputs(
     count: number(data.execution_count),
     outcome: textOrNull(data.outcome),
     widgets: Object.keys(widgets).length > 0 ? widgets : null,
+    gaps: data.gaps === true,
     etag
   };
 }

@@ -22,7 +22,9 @@ export interface IExecution {
   readonly id: string;
   readonly code: string;
   readonly state: ExecutionState;
-  /** Seconds since the epoch. */
+  /** Seconds since the epoch, by the clock of the one who asked where that is told: it orders them. */
+  readonly asked: number | null;
+  /** Seconds since the epoch, as the next two by the pod's clock. */
   readonly requested: number | null;
   readonly started: number | null;
   readonly ended: number | null;
@@ -124,7 +126,17 @@ export interface IPlacedExecution extends IExecution {
 /** What an execution said, for a cell that cannot take it. */
 export interface IOffer {
   readonly execution: IExecution;
-  readonly reason: 'text' | 'gone' | 'shared-id' | 'no-ids';
+  readonly reason:
+    | 'text'
+    | 'gone'
+    | 'shared-id'
+    | 'no-ids'
+    /** The cell shows a run of which nothing is known. */
+    | 'other'
+    /** The user took it back. */
+    | 'undone'
+    /** Some of it was dropped on its way, and the cell has more. */
+    | 'gaps';
 }
 
 /** What the cell of an execution shows, as far as it is known. */
@@ -138,5 +150,7 @@ export interface IOutputs {
   readonly outcome: string | null;
   /** A notebook's `metadata.widgets` for what is shown. */
   readonly widgets: PartialJSONObject | null;
+  /** Something of it was dropped from the pod's log: the cell may have more of it. */
+  readonly gaps: boolean;
   readonly etag: string | null;
 }

@@ -18,7 +18,7 @@ export class FakeModel {
   outputs = jest.fn((id: string): Promise<IOutputs | null> =>
     Promise.resolve(
       parseOutputs(
-        { execution: { id }, code: 'x', ...this.said.get(id) },
+        { execution: { id, requested: 1000 }, code: 'x', ...this.said.get(id) },
         '"1"'
       )
     )

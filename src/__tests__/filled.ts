@@ -36,15 +36,17 @@ export class Request {
       this._end = resolve;
       this._fail = reject;
     });
-    const value = { done, isDisposed: false, msg: { header: { msg_id } } };
+    const dispose = () => this._fail(new Error('Canceled future'));
+    const msg = { header: { msg_id } };
+    const value = { done, dispose, isDisposed: false, msg };
     Object.defineProperty(this.view.outputArea, 'future', {
       value,
       configurable: true
     });
   }
 
-  async end(status = 'ok'): Promise<void> {
-    this._end({ content: { status } });
+  async end(status = 'ok', evalue = ''): Promise<void> {
+    this._end({ content: { status, evalue } });
     await settled();
   }
 
@@ -90,8 +92,13 @@ export class FilledNotebook {
     return (this.cell.toJSON() as { outputs?: unknown }).outputs;
   }
 
-  get shows(): unknown {
-    return this.cell.getMetadata(KEY) as unknown;
+  /** What its metadata say, without the time. */
+  get shows(): { execution?: unknown; state?: unknown } {
+    const { execution, state } = (this.cell.getMetadata(KEY) ?? {}) as Record<
+      string,
+      unknown
+    >;
+    return { execution, state };
   }
 
   get note(): Element | null {

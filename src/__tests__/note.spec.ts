@@ -34,14 +34,14 @@ describe('the note at a cell that was filled', () => {
     outputs: readonly object[],
     outcome: string | null = null
   ) => {
-    const filling = new Filling(cellOf(trusted), 'e', {
+    const execution = parseExecution({ id: 'e', code: 'x', started: 1000 })!;
+    const filling = new Filling(cellOf(trusted), execution, {
       trans: nullTranslator.load('jupyter_remote_gpu'),
       notebook: { model: null } as Notebook,
       onUndo: () => undefined
     });
-    const execution = parseExecution({ id: 'e', code: 'x', started: 1000 })!;
     const node = document.createElement('div');
-    const rest = { code: 'x', count: 1, outcome, widgets: null };
+    const rest = { code: 'x', count: 1, outcome, widgets: null, gaps: false };
     filling.outputs = {
       ...rest,
       execution,

@@ -57,6 +57,18 @@ describe('the rows of what is offered', () => {
     expect(dismissOffer).toHaveBeenCalledWith('e2');
   });
 
+  it('are dismissed all at once', () => {
+    dismissOffer.mockClear();
+    show([offer('e1', 'x', 'undone')]);
+    expect(host.textContent).not.toContain('Dismiss all');
+    show([offer('e1', 'x', 'undone'), offer('e2', 'y', 'gaps')]);
+    const all = [...host.querySelectorAll('button')].find(
+      ({ textContent }) => textContent === 'Dismiss all'
+    );
+    all!.click();
+    expect(dismissOffer.mock.calls).toEqual([['e1'], ['e2']]);
+  });
+
   it('are 20 at most, and the rest is counted', () => {
     show(
       Array.from({ length: 300 }, (_, n) => offer(`e${n}`, `${n}`, 'shared-id'))

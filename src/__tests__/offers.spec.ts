@@ -48,11 +48,12 @@ describe('what is offered', () => {
     });
     await settled();
   };
+  /** It remembers the cells `y` and `z`. */
   const open = async (...sources: string[]) => {
     panel.content.model!.fromJSON({
       nbformat: 4,
       nbformat_minor: 5,
-      metadata: {},
+      metadata: { [KEY]: { gone: ['y', 'z'] } },
       cells: sources.map((source, i) => ({
         cell_type: 'code',
         id: 'abc'[i],
@@ -99,7 +100,9 @@ describe('what is offered', () => {
       { source: '%%gpu\ny', metadata: {}, outputs: [], execution_count: null },
       {
         source: '%%gpu\nx',
-        metadata: { [KEY]: { execution: 'e1', state: 'complete' } },
+        metadata: {
+          [KEY]: { execution: 'e1', state: 'complete', asked: 1000 }
+        },
         outputs: SAID,
         execution_count: 7
       },
@@ -154,6 +157,7 @@ describe('what is offered', () => {
     await serve();
     expect(offered()).toEqual([]);
     expect(panel.content.model!.getMetadata(KEY)).toEqual({
+      gone: ['y', 'z'],
       dismissed: ['e2']
     });
   });
@@ -186,6 +190,22 @@ describe('what is offered', () => {
     model.listed.length = 0;
     ran('e1');
     await refiller!.check();
+    expect(offered()).toEqual([['e1', 'gone']]);
+    // The page knew it; from now on the notebook does.
+    await serve();
+    expect(offered()).toEqual([['e1', 'gone']]);
+  });
+
+  it('is not what an older notebook of that path ran', async () => {
+    ran('e1', { meta: { cell: 'old' } });
+    await open('%%gpu\ny');
+    expect(offered()).toEqual([]);
+  });
+
+  it('is what ran in the same local kernel as a cell that there is', async () => {
+    ran('e1', { meta: { cell: 'lost', local_kernel: 'K' } });
+    ran('e2', { meta: { cell: 'a', local_kernel: 'K' } });
+    await open('%%gpu\nx');
     expect(offered()).toEqual([['e1', 'gone']]);
   });
 });

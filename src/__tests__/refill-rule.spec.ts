@@ -1,103 +1,65 @@
+import table from '../../tests/unit/refill-rule.json';
 import { isDetached, sameText } from '../cells';
-import type { ICell, State } from '../refill/rule';
-import { decide, parseShows } from '../refill/rule';
 import { parseExecution } from '../parse';
-import type { IExecution } from '../types';
+import type { ICell, IShows } from '../refill/rule';
+import { beganOf, decide, parseShows } from '../refill/rule';
 
-function ran(id: string, fields: Record<string, unknown> = {}): IExecution {
-  const { meta, ...rest } = fields;
-  return parseExecution({
-    id,
-    code: 'x',
-    requested: 1,
-    outcome: 'ok',
-    meta: { cell: 'a', ...(meta as object) },
-    ...rest
-  })!;
+interface ICase {
+  readonly name: string;
+  readonly cells: ReadonlyArray<{
+    id: string | null;
+    source: string;
+    shows?: IShows;
+    began?: string;
+  }>;
+  readonly executions: readonly unknown[];
+  readonly times?: Record<string, number>;
+  readonly gone?: readonly string[];
+  readonly decisions: ReadonlyArray<
+    [string, string, number | null, string | null]
+  >;
 }
 
-function cell(shows?: [string, State], fields: Partial<ICell> = {}): ICell {
-  return {
-    id: 'a',
-    source: '%%gpu\nx',
-    shows: shows ? { execution: shows[0], state: shows[1] } : null,
-    ...fields
-  };
-}
-
-const told = (cells: ICell[], executions: IExecution[]) =>
-  decide(cells, executions).map(
-    ({ action, reason, execution }) =>
-      `${action} ${reason} ${execution?.id ?? '-'}`
-  );
-
-const two = [ran('one'), ran('two', { requested: 2 })];
+/** It is that of `tests/unit/test_matching.py` too. */
+const CASES = table as unknown as ICase[];
 
 describe('the rule of the refill', () => {
-  it.each<[string, ICell, IExecution[], string]>([
-    ['nothing ran', cell(), [], 'leave none -'],
-    ['without metadata', cell(), two, 'fill new two'],
-    ['however it is listed', cell(), [...two].reverse(), 'fill new two'],
-    ['the newer of one moment', cell(), [ran('one'), ran('b')], 'fill new b'],
-    ['complete', cell(['two', 'complete']), two, 'leave complete two'],
-    ['replaced', cell(['two', 'replaced']), two, 'leave replaced two'],
-    ['partial', cell(['two', 'partial']), two, 'fill partial two'],
-    ['an older one shown', cell(['one', 'replaced']), two, 'fill newer two'],
-    ['an unknown one shown', cell(['x', 'complete']), two, 'fill newer two'],
-    [
-      'a newer one shown',
-      cell(['two', 'complete'], { id: 'a' }),
-      [ran('one'), ran('two', { requested: 2, meta: { cell: 'b' } })],
-      'leave older one'
-    ],
-    [
-      'silent ones are nobody’s',
-      cell(),
-      [ran('one'), ran('s', { requested: 2, meta: { silent: true } })],
-      'fill new one'
-    ],
-    [
-      'detached',
-      cell(undefined, { source: '%%gpu --detach\nx' }),
-      two,
-      'leave detached two'
-    ],
-    ['edited', cell(undefined, { source: '%%gpu\ny' }), two, 'offer text two'],
-    ['no magic', cell(undefined, { source: 'x' }), two, 'offer text two'],
-    [
-      'edited after it was filled',
-      cell(['two', 'complete'], { source: '%%gpu\ny' }),
-      two,
-      'leave complete two'
-    ]
-  ])('%s', (_, one, executions, expected) => {
-    expect(told([one], executions)[0]).toBe(expected);
+  it.each(CASES.map(each => [each.name, each] as const))('%s', (_, each) => {
+    const cells = each.cells.map((told): ICell => ({
+      id: told.id ?? '',
+      source: told.source,
+      shows: parseShows(told.shows),
+      began: beganOf({ 'iopub.execute_input': told.began })
+    }));
+    const executions = each.executions.map(told => parseExecution(told)!);
+    const made = decide(cells, executions, {
+      times: new Map(Object.entries(each.times ?? {})),
+      gone: new Set(each.gone)
+    }).map(({ action, reason, cell, execution }) => [
+      action,
+      reason,
+      cell && cells.indexOf(cell),
+      execution?.id ?? null
+    ]);
+    const placed = made.filter(([, , at]) => at !== null);
+    placed.sort(([, , a], [, , b]) => Number(a) - Number(b));
+    const offers = made.filter(([, , at]) => at === null);
+    expect([...placed, ...offers]).toEqual(each.decisions);
   });
 
-  it('offers the newest of each cell that is gone', () => {
-    const other = cell(undefined, { id: 'b' });
-    expect(told([other], two)).toEqual(['leave none -', 'offer gone two']);
-    expect(told([cell(undefined, { id: '' })], two)).toEqual([
-      'offer no-ids two'
-    ]);
+  it('offers all where cells have other ids each time', () => {
+    const cell: ICell = { id: 'a', source: '%%gpu\nx', shows: null };
+    const one = parseExecution({ id: 'one', code: 'x', meta: { cell: 'z' } })!;
+    const [, made] = decide([cell], [one], { isWithoutIds: true });
+    expect([made.action, made.reason]).toEqual(['offer', 'no-ids']);
   });
 
-  it('fills of cells that share an id the one with the text', () => {
-    const edited = cell(undefined, { source: '%%gpu\ny' });
-    expect(told([edited, cell()], two)).toEqual([
-      'leave shared-id two',
-      'fill new two'
-    ]);
-    expect(told([cell(), cell()], two)).toEqual([
-      'leave shared-id two',
-      'leave shared-id two',
-      'offer shared-id two'
-    ]);
-    expect(told([cell(), cell(['two', 'partial'])], two)).toEqual([
-      'leave shared-id two',
-      'fill partial two'
-    ]);
-    expect(told([edited, edited], two).at(-1)).toBe('offer shared-id two');
+  it('knows no other time of a cell’s run than a date', () => {
+    const key = 'iopub.execute_input';
+    expect(beganOf({ [key]: '1970-01-01T00:00:02.500000Z' })).toBe(2.5);
+    expect([undefined, {}, { [key]: 'soon' }, 'x'].map(beganOf)).toEqual(
+      Array(4).fill(null)
+    );
   });
 
   it.each([
@@ -108,6 +70,14 @@ describe('the rule of the refill', () => {
     [
       { execution: 'e', state: 'replaced', more: 1 },
       { execution: 'e', state: 'replaced' }
+    ],
+    [
+      { execution: 'e', state: 'undone', asked: 5 },
+      { execution: 'e', state: 'undone', asked: 5 }
+    ],
+    [
+      { execution: 'e', state: 'complete', asked: 'x' },
+      { execution: 'e', state: 'complete' }
     ]
   ])('reads the metadata %j', (value, expected) => {
     expect(parseShows(value)).toEqual(expected);

@@ -11,7 +11,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { parseExecution, parseSnapshot } from '../parse';
 import { RequestError } from '../request';
 import { Refiller } from '../refill/refiller';
-import { KEY } from '../refill/rule';
+import { KEY, parseShows } from '../refill/rule';
 import type { IRemoteGPU } from '../tokens';
 import { FakeModel } from './fake-model';
 
@@ -38,7 +38,7 @@ describe('the refill of a notebook', () => {
     outputs: cell().outputs.toJSON(),
     count: cell().executionCount,
     state: cell().executionState,
-    shows: cell().getMetadata(KEY) as unknown
+    shows: parseShows({ ...cell().getMetadata(KEY), asked: null })
   });
   const note = () => view().node.querySelector('.jp-RemoteGPU-note');
 
@@ -119,7 +119,7 @@ describe('the refill of a notebook', () => {
       outputs: [text('a\n')],
       count: 3,
       state: 'idle',
-      shows: { execution: 'one', state: 'replaced' }
+      shows: { execution: 'one', state: 'undone' }
     });
     expect(note()).toBeNull();
     await refiller!.check();
@@ -192,10 +192,13 @@ describe('the refill of a notebook', () => {
 
     model.listed = [];
     model.ran('two', { requested: 5000 });
+    model.said.set('two', { outcome: 'ok' });
     end({ content: { status: 'ok' } });
     await settled();
-    expect(model.outputs).toHaveBeenCalledTimes(asked);
+    // Once it is looked whether all has come.
+    expect(model.outputs).toHaveBeenCalledTimes(asked + 1);
     expect(shown().shows).toEqual({ execution: 'two', state: 'complete' });
+    expect(note()).toBeNull();
   });
 
   it('follows what runs on after its request was given up', async () => {

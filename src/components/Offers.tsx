@@ -22,6 +22,20 @@ export function Offers(props: {
       <p className="jp-RemoteGPU-dim">
         {trans.__('For this notebook, kept from the pod.')}
       </p>
+      {offers.length > 1 && (
+        <div className="jp-RemoteGPU-buttons">
+          <Button
+            className="jp-RemoteGPU-button jp-mod-small"
+            onClick={() =>
+              offers.forEach(({ execution }) =>
+                actions.dismissOffer(execution.id)
+              )
+            }
+          >
+            {trans.__('Dismiss all')}
+          </Button>
+        </div>
+      )}
       <ul className="jp-RemoteGPU-list jp-mod-tall">
         {offers.slice(0, SHOWN).map(offer => (
           <li key={offer.execution.id}>
@@ -92,5 +106,13 @@ function why(reason: IOffer['reason'], trans: TranslationBundle): string {
       );
     case 'gone':
       return trans.__('Its cell is not in the notebook any more');
+    case 'other':
+      return trans.__(
+        'Its cell shows a run of which nothing is known here: it may be newer'
+      );
+    case 'undone':
+      return trans.__('You took it back in its cell');
+    case 'gaps':
+      return trans.__('Some of it was dropped, and its cell shows more');
   }
 }

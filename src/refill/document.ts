@@ -4,6 +4,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { Futures } from './futures';
 import type { ICell } from './rule';
+import { beganOf } from './rule';
 import { showsOf } from './writer';
 
 export interface IModelCell extends ICell {
@@ -32,7 +33,8 @@ export class Document {
       model,
       id: model.id,
       source: model.sharedModel.getSource(),
-      shows: showsOf(model)
+      shows: showsOf(model),
+      began: beganOf(model.getMetadata('execution'))
     }));
   }
 
@@ -52,6 +54,15 @@ export class Document {
   /** Whether this page still waits for something that it sent for the cell. */
   isLive(cell: ICodeCellModel): boolean {
     return this.views(cell).some(view => this.futures.isLive(view));
+  }
+
+  /** Give up waiting for what that request delivers to the cell: it never comes. */
+  giveUp(cell: ICodeCellModel, request: string | null): void {
+    for (const view of this.views(cell)) {
+      if (this.futures.request(view) === request) {
+        view.outputArea.future?.dispose();
+      }
+    }
   }
 
   /** Whether the cell was run last by that request, and from this page. */

@@ -10,11 +10,22 @@ import type { IExecution, IOutputs } from '../types';
 import type { Document } from './document';
 import { Filling } from './filling';
 import { Follower } from './follower';
+import type { IReply } from './futures';
+import { covers, longer } from './whole';
 import { Widgets } from './widgets';
 import { showsOf } from './writer';
 
 /** So often it is looked for a widget manager after the end. */
 const MOST = 60;
+/** Seconds before a cell that was not filled to the end is tried again: what keeps it may stay. */
+const REST = 1;
+
+/** Why a cell does not take what its execution said. */
+interface IRefusal {
+  readonly execution: string;
+  readonly source: string;
+  readonly reason: 'text' | 'gaps';
+}
 
 /** Writes into the cells of one notebook what their executions say, until these end. */
 export class Filler implements IDisposable {
@@ -43,10 +54,19 @@ export class Filler implements IDisposable {
     this._fillings.clear();
   }
 
-  /** Fill the cell from that execution, from now until it ends. */
-  fill(cell: ICodeCellModel, execution: IExecution): void {
+  /**
+   * Fill the cell from that execution, from now until it ends.
+   *
+   * @param reply - How the page's own request for it ended, which may have delivered all.
+   */
+  fill(
+    cell: ICodeCellModel,
+    execution: IExecution,
+    reply: IReply | null = null
+  ): void {
+    const { id } = execution;
     const known = this._followers.get(cell);
-    if (this.isDisposed || this._lost.has(execution.id)) {
+    if (this.isDisposed || this._lost.has(id) || this._resting.has(id)) {
       return;
     }
     if (known?.execution.id === execution.id) {
@@ -56,6 +76,9 @@ export class Filler implements IDisposable {
       return;
     }
     known?.stop();
+    if (reply) {
+      this._replies.set(id, reply);
+    }
     const { model, panel } = this.options;
     const made = new Follower(execution, cell, {
       model,
@@ -65,6 +88,15 @@ export class Filler implements IDisposable {
     });
     this._followers.set(cell, made);
     void made.run();
+  }
+
+  /** Why the cell, as it is now, does not take it; null: nothing is known that says so. */
+  refusal(cell: ICodeCellModel, { id }: IExecution): IRefusal['reason'] | null {
+    const known = this._refusals.get(cell);
+    return known?.execution === id &&
+      known.source === cell.sharedModel.getSource()
+      ? known.reason
+      : null;
   }
 
   /** It is no more ours what the cell shows. */
@@ -112,10 +144,20 @@ export class Filler implements IDisposable {
     if (!told || !this._mayWrite(follower, told)) {
       return false;
     }
+    const reply = this._replies.get(follower.execution.id) ?? null;
+    if (reply && this._isAll(filling, told)) {
+      filling.mark('complete');
+      return false;
+    }
+    if (told.gaps && longer(cell.outputs.toJSON(), told.outputs)) {
+      this._refuse(follower, 'gaps');
+      return false;
+    }
     const made = await this._widgets.restore(told.widgets ?? {});
     if (!this._mayWrite(follower, told)) {
       return false;
     }
+    filling.said = reply?.error ?? null;
     if (outputs || made?.size) {
       filling.write(this.cells.views(cell), made ?? new Set());
     }
@@ -124,20 +166,43 @@ export class Filler implements IDisposable {
     return told.outcome === null || (made === null && filling.waits < MOST);
   };
 
-  private _mayWrite(
-    { isStopped, cell, execution }: Follower,
-    { code }: IOutputs
-  ): boolean {
+  /** Whether the page's own request has delivered it all, and the magic's own words beside it. */
+  private _isAll(filling: Filling, told: IOutputs): boolean {
+    const { outcome, outputs, gaps } = told;
+    if (outcome === null || filling.hasWritten) {
+      return false;
+    }
+    const shown = filling.cell.outputs.toJSON();
+    return covers(shown, outputs) || (gaps && longer(shown, outputs));
+  }
+
+  private _mayWrite(follower: Follower, { code }: IOutputs): boolean {
+    const { isStopped, cell, execution } = follower;
     const shows = showsOf(cell);
-    return (
+    const may =
       !isStopped &&
       this.cells.has(cell) &&
       !this.cells.isLive(cell) &&
       this.options.mayFill(cell) &&
-      sameText(cell.sharedModel.getSource(), code, true) &&
       // Somebody who shares the document may have said so.
-      !(shows?.execution === execution.id && shows.state === 'replaced')
-    );
+      !(
+        shows?.execution === execution.id &&
+        (shows.state === 'replaced' || shows.state === 'undone')
+      );
+    // What is listed is cut: only here the whole is seen.
+    const isSame = sameText(cell.sharedModel.getSource(), code, true);
+    if (may && !isSame) {
+      this._refuse(follower, 'text');
+    }
+    return may && isSame;
+  }
+
+  private _refuse(
+    { cell, execution }: Follower,
+    reason: IRefusal['reason']
+  ): void {
+    const source = cell.sharedModel.getSource();
+    this._refusals.set(cell, { execution: execution.id, source, reason });
   }
 
   private readonly _onOver = (
@@ -148,8 +213,14 @@ export class Filler implements IDisposable {
     if (this._followers.get(cell) === follower) {
       this._followers.delete(cell);
     }
+    const shows = showsOf(cell);
     if (error) {
       this._lost.add(execution.id);
+    } else if (
+      shows?.execution !== execution.id ||
+      shows.state !== 'complete'
+    ) {
+      this._rest(execution.id);
     }
     const isOurs =
       this.cells.has(cell) &&
@@ -159,20 +230,31 @@ export class Filler implements IDisposable {
     this.onOver();
   };
 
+  private _rest(execution: string): void {
+    this._resting.add(execution);
+    setTimeout(() => {
+      this._resting.delete(execution);
+      if (!this.isDisposed) {
+        this.onOver();
+      }
+    }, REST * 1000);
+  }
+
   /** What is written into the cell from that execution; another one's is let go of. */
   private _filling({ cell, execution }: Follower): Filling {
     const known = this._fillings.get(cell);
-    if (known?.execution === execution.id) {
+    if (known?.execution.id === execution.id) {
       return known;
     }
     known?.dispose();
-    const made = new Filling(cell, execution.id, {
+    const made = new Filling(cell, execution, {
       trans: this.options.trans,
       notebook: this.options.panel.content,
       onUndo: () => {
         this.stop(cell);
         made.undo(this.cells.views(cell));
         this._fillings.delete(cell);
+        this.onOver();
       }
     });
     this._fillings.set(cell, made);
@@ -182,6 +264,10 @@ export class Filler implements IDisposable {
   private readonly _widgets: Widgets;
   private readonly _followers = new Map<ICodeCellModel, Follower>();
   private readonly _fillings = new Map<ICodeCellModel, Filling>();
+  /** Of executions that own requests of the page were for. */
+  private readonly _replies = new Map<string, IReply>();
+  private readonly _refusals = new WeakMap<ICodeCellModel, IRefusal>();
+  private readonly _resting = new Set<string>();
   /** Executions of which nothing can be had. */
   private readonly _lost = new Set<string>();
 }

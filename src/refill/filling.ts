@@ -3,9 +3,10 @@ import type { IOutput } from '@jupyterlab/nbformat';
 import type { Notebook } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IOutputs } from '../types';
+import type { IExecution, IOutputs } from '../types';
 import { Note } from './note';
 import { Outputs } from './outputs';
+import type { State } from './rule';
 import { widgetOf } from './widgets';
 import type { IBefore } from './writer';
 import { before, mergeWidgets, setPrompt, setShows } from './writer';
@@ -13,8 +14,8 @@ import { before, mergeWidgets, setPrompt, setShows } from './writer';
 /** One cell that is filled from one execution, and how it was before. */
 export class Filling {
   constructor(
-    private readonly cell: ICodeCellModel,
-    readonly execution: string,
+    readonly cell: ICodeCellModel,
+    readonly execution: IExecution,
     private readonly options: {
       readonly trans: TranslationBundle;
       readonly notebook: Notebook;
@@ -26,6 +27,8 @@ export class Filling {
 
   /** What was told last. */
   outputs: IOutputs | null = null;
+  /** What the page's own request said, over which this is written. */
+  said: string | null = null;
   /** How often there was no manager for its widgets. */
   waits = 0;
 
@@ -36,7 +39,7 @@ export class Filling {
    * @param made - Widgets that were not there before.
    */
   write(views: readonly CodeCell[], made: ReadonlySet<string>): void {
-    const { cell, execution, outputs: told } = this;
+    const { cell, outputs: told } = this;
     if (!told) {
       return;
     }
@@ -48,7 +51,7 @@ export class Filling {
       this._before = was;
     }
     setPrompt(cell, views, count, !over);
-    setShows(cell, { execution, state: over ? 'complete' : 'partial' });
+    this.mark(over ? 'complete' : 'partial');
     if (this._before) {
       this._note ??= new Note({
         trans: this.options.trans,
@@ -57,13 +60,30 @@ export class Filling {
       if (views[0]) {
         const asText =
           !cell.trusted && told.outputs.some(each => widgetOf(each) !== null);
-        this._note.show(views[0].node, told.execution, told.outcome, asText);
+        this._note.show(
+          views[0].node,
+          told.execution,
+          told.outcome,
+          asText,
+          this.said
+        );
       }
     }
     this._stale = told.widgets !== null;
     if (over) {
       this.keepWidgets();
     }
+  }
+
+  /** Whether it has changed what the cell shows. */
+  get hasWritten(): boolean {
+    return this._before !== null;
+  }
+
+  /** Say what the cell shows of it. */
+  mark(state: State): void {
+    const { id: execution, asked } = this.execution;
+    setShows(this.cell, { execution, state, asked });
   }
 
   /** Put the states of the widgets into the document. */
@@ -87,13 +107,13 @@ export class Filling {
     }
   }
 
-  /** As it was before, and it stays so. */
+  /** As it was before, and it stays so; what was taken back is offered. */
   undo(views: readonly CodeCell[]): void {
-    const { cell, execution, _before } = this;
+    const { cell, _before } = this;
     if (_before) {
       cell.outputs.fromJSON(_before.outputs);
       setPrompt(cell, views, _before.count, false);
-      setShows(cell, { execution, state: 'replaced' });
+      this.mark('undone');
     }
     this.dispose();
   }

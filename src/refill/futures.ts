@@ -1,5 +1,11 @@
 import type { CodeCell } from '@jupyterlab/cells';
 
+/** How a request of this page's ended that was not given up. */
+export interface IReply {
+  /** What its error says; null: it had none. */
+  readonly error: string | null;
+}
+
 /** What a page's own requests deliver to its cells. */
 export class Futures {
   /** @param onOver - A request that was looked at is over. */
@@ -14,19 +20,28 @@ export class Futures {
     // One that is disposed of may be over or given up: it says so in a moment.
     if (!this._seen.has(future)) {
       this._seen.add(future);
-      const over = (normally: boolean) => {
+      const over = (reply: IReply | null) => {
         this._over.add(future);
-        if (normally) {
-          this._delivered.add(future.msg.header.msg_id);
+        const { msg_id } = future.msg.header;
+        if (reply) {
+          this._replies.set(msg_id, reply);
+          this._news.add(msg_id);
         } else {
           this._lost.add(future);
         }
         this.onOver();
       };
       future.done.then(
-        reply => over(reply?.content.status !== 'aborted'),
+        reply => {
+          const content = reply?.content;
+          over(
+            content?.status === 'aborted'
+              ? null
+              : { error: content?.status === 'error' ? content.evalue : null }
+          );
+        },
         // The kernel was restarted, or is gone.
-        () => over(false)
+        () => over(null)
       );
     }
     return !this._over.has(future);
@@ -43,13 +58,28 @@ export class Futures {
     return cell.outputArea.future?.msg.header.msg_id ?? null;
   }
 
-  /** Whether the request has delivered all that the cell says; it is told once. */
-  take(request: string | null): boolean {
-    return request !== null && this._delivered.delete(request);
+  /** How the request ended; null: it has not, or was given up. */
+  reply(request: string | null): IReply | null {
+    return this._replies.get(request ?? '') ?? null;
+  }
+
+  /** Requests that have replied since the server was asked: what it said of them is old. */
+  get news(): ReadonlySet<string> {
+    return new Set(this._news);
+  }
+
+  /** The server has been asked since these replied. */
+  known(requests: ReadonlySet<string>): void {
+    requests.forEach(request => this._news.delete(request));
+  }
+
+  isNew(request: string | null): boolean {
+    return this._news.has(request ?? '');
   }
 
   private readonly _seen = new WeakSet<object>();
   private readonly _over = new WeakSet<object>();
   private readonly _lost = new WeakSet<object>();
-  private readonly _delivered = new Set<string>();
+  private readonly _replies = new Map<string, IReply>();
+  private readonly _news = new Set<string>();
 }

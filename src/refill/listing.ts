@@ -35,6 +35,23 @@ export class Listing {
     return byRequest([...all.values()]);
   }
 
+  /** When others were asked for, which cells show: by their ids. */
+  get times(): ReadonlyMap<string, number> {
+    return this._times;
+  }
+
+  /** The newest that the cell ran. */
+  newest(cell: ICodeCellModel): IExecution | undefined {
+    return this.executions
+      .filter(each => each.cell === cell.id && !each.silent)
+      .at(-1);
+  }
+
+  /** That one, if it is listed. */
+  find(id: string): IExecution | undefined {
+    return this.executions.find(each => each.id === id);
+  }
+
   /** Differs when one of them began, ended or changed. */
   get version(): string {
     const told = this._inSnapshot().map(({ id, state }) => `${id} ${state}`);
@@ -70,11 +87,22 @@ export class Listing {
     const known = new Set(all.map(({ id }) => id));
     for (const cell of cells) {
       const shows = showsOf(cell);
-      if (shows?.state === 'partial' && !known.has(shows.execution)) {
-        // The notebook was renamed or copied before the end.
+      if (!shows || known.has(shows.execution)) {
+        continue;
+      }
+      // The notebook was renamed or copied; what it showed before may be newer than what is listed.
+      const isOpen = shows.state === 'partial';
+      const isOld = !!shows.asked || this._times.has(shows.execution);
+      if (
+        isOpen ||
+        (!isOld && told.flat().some(each => each.cell === cell.id))
+      ) {
         known.add(shows.execution);
         const execution = await this._named(shows.execution);
-        if (execution?.cell === cell.id) {
+        if (execution?.asked) {
+          this._times.set(execution.id, execution.asked);
+        }
+        if (isOpen && execution?.cell === cell.id) {
           all.push(execution);
         }
       }
@@ -107,5 +135,6 @@ export class Listing {
   }
 
   private _listed: IExecution[] = [];
+  private readonly _times = new Map<string, number>();
   private readonly _unknown = new Set<string>();
 }

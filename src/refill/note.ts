@@ -37,12 +37,15 @@ export class Note {
    *
    * @param outcome - How the execution ended; null: it has not.
    * @param asText - Widgets in it show as text, for nobody trusts the notebook.
+   * @param said - What the page's own request said when it gave up waiting: the output is written
+   *   over that, and it tells the ways back to the cell.
    */
   show(
     cell: HTMLElement,
     execution: IExecution,
     outcome: string | null,
-    asText: boolean
+    asText: boolean,
+    said: string | null = null
   ): void {
     if (this._dismissed) {
       return;
@@ -61,6 +64,7 @@ export class Note {
     );
     const text = [
       told,
+      outcome ? '' : (said ?? '').replace(/\.$/, ''),
       outcome === 'died' ? trans.__('The kernel died') : '',
       outcome === 'aborted' ? trans.__('The cell was taken back unrun') : '',
       asText ? hint : ''

@@ -11,7 +11,7 @@ import { KEY } from './rule';
 import { Widgets } from './widgets';
 import { mergeWidgets, showsOf } from './writer';
 
-/** So many dismissed executions are remembered in a notebook. */
+/** So many dismissed executions, and cells that are gone, are remembered in a notebook. */
 const MOST = 200;
 
 interface IPlacedOffer extends IOffer {
@@ -32,36 +32,59 @@ export class Offers {
     return this._list;
   }
 
+  /** Cells that the notebook had in this page, or before: by their ids. */
+  get gone(): ReadonlySet<string> {
+    const { model } = this.panel.content;
+    const kept = model ? keptIn(model, 'gone') : [];
+    return new Set([...this._had, ...kept]);
+  }
+
+  /** Remember which cells there are. */
+  look(): void {
+    const { model } = this.panel.content;
+    if (model) {
+      codeCells(model).forEach(({ id }) => this._had.add(id));
+    }
+  }
+
   /** Take what is not filled into any cell, of what has ended and nobody has seen or dismissed. */
   update(decisions: readonly Decision<IModelCell>[]): void {
     const { model } = this.panel.content;
     if (!model) {
       return;
     }
+    this.look();
+    const inCells = new Set<string>();
     for (const cell of codeCells(model)) {
       const shows = showsOf(cell);
-      if (shows && shows.state !== 'partial') {
-        this._seen.add(shows.execution);
+      if (shows?.state === 'undone') {
+        this._seen.delete(shows.execution);
+      } else if (shows && shows.state !== 'partial') {
+        inCells.add(shows.execution);
       }
     }
-    const dismissed = new Set(dismissedIn(model));
+    // (A cell that was added with what another one took back shows that.)
+    inCells.forEach(each => this._seen.add(each));
+    const dismissed = new Set(keptIn(model, 'dismissed'));
     const list: IPlacedOffer[] = [];
     for (const made of decisions) {
-      if (made.action === 'offer' && made.execution.state === 'ended') {
-        const { execution, reason, cell } = made;
-        if (!this._seen.has(execution.id)) {
-          if (!dismissed.has(execution.id)) {
-            list.push({
-              execution,
-              // In older formats cells get other ids each time that they are read.
-              reason: model.nbformatMinor < 5 ? 'no-ids' : reason,
-              cell: cell?.model ?? null
-            });
-          }
-        } else if (reason === 'gone') {
-          // Whoever deleted the cell has seen it all.
-          this.dismiss(execution.id);
-        }
+      if (made.action !== 'offer') {
+        continue;
+      }
+      const { execution, reason, cell } = made;
+      const isSeen = this._seen.has(execution.id);
+      if (reason === 'gone' && !isSeen && this._had.has(execution.cell ?? '')) {
+        // By its path alone it could be of an older notebook.
+        keep(model, 'gone', execution.cell ?? '');
+      }
+      if (execution.state !== 'ended') {
+        continue;
+      }
+      if (!isSeen && !dismissed.has(execution.id)) {
+        list.push({ execution, reason, cell: cell?.model ?? null });
+      } else if (isSeen && reason === 'gone') {
+        // Whoever deleted the cell has seen it all.
+        this.dismiss(execution.id);
       }
     }
     if (keyOf(list) !== keyOf(this._list)) {
@@ -79,6 +102,7 @@ export class Offers {
   async insert(execution: string): Promise<number | null> {
     const offer = this._list.find(each => each.execution.id === execution);
     const told = offer && (await this.model.outputs(execution, null));
+    const asked = offer?.execution.asked;
     const { content } = this.panel;
     const { model } = content;
     if (!told || !model || this.panel.isDisposed || !this._has(execution)) {
@@ -98,7 +122,7 @@ export class Offers {
       cell_type: 'code',
       source: `%%gpu\n${told.code}`,
       metadata: {
-        [KEY]: { execution, state: 'complete' },
+        [KEY]: { execution, state: 'complete', ...(asked ? { asked } : {}) },
         ...(trusted ? { trusted } : {})
       },
       outputs: folded(told.outputs),
@@ -112,13 +136,8 @@ export class Offers {
   /** It is not offered again; the notebook remembers that. */
   dismiss(execution: string): void {
     const { model } = this.panel.content;
-    const dismissed = model ? dismissedIn(model) : [];
-    if (model && !dismissed.includes(execution)) {
-      const kept: unknown = model.getMetadata(KEY);
-      model.setMetadata(KEY, {
-        ...(typeof kept === 'object' ? kept : {}),
-        dismissed: [...dismissed, execution].slice(-MOST)
-      });
+    if (model) {
+      keep(model, 'dismissed', execution);
     }
     this._drop(execution);
   }
@@ -137,19 +156,36 @@ export class Offers {
   private _list: readonly IPlacedOffer[] = [];
   /** Executions that a cell has shown to their end. */
   private readonly _seen = new Set<string>();
+  /** The ids of the cells that there were. */
+  private readonly _had = new Set<string>();
 }
 
 function codeCells(model: INotebookModel): ICodeCellModel[] {
   return [...model.cells].filter(isCodeCellModel);
 }
 
-function dismissedIn(model: INotebookModel): string[] {
-  const { dismissed } = (model.getMetadata(KEY) ?? {}) as {
-    dismissed?: unknown;
-  };
-  return Array.isArray(dismissed)
-    ? dismissed.filter(each => typeof each === 'string')
+/** What the notebook remembers: executions that are dismissed, cells that are gone. */
+function keptIn(model: INotebookModel, what: 'dismissed' | 'gone'): string[] {
+  const value = (model.getMetadata(KEY) ?? {}) as Record<string, unknown>;
+  const kept = value[what];
+  return Array.isArray(kept)
+    ? kept.filter(each => typeof each === 'string')
     : [];
+}
+
+function keep(
+  model: INotebookModel,
+  what: 'dismissed' | 'gone',
+  id: string
+): void {
+  const known = keptIn(model, what);
+  if (!known.includes(id)) {
+    const kept: unknown = model.getMetadata(KEY);
+    model.setMetadata(KEY, {
+      ...(typeof kept === 'object' ? kept : {}),
+      [what]: [...known, id].slice(-MOST)
+    });
+  }
 }
 
 function keyOf(list: readonly IPlacedOffer[]): string {

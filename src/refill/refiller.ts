@@ -8,22 +8,19 @@ import { RequestError } from '../request';
 import { Retry } from '../retry';
 import type { IRemoteGPU, Link } from '../tokens';
 import { isAway } from '../tokens';
-import type { IExecution } from '../types';
+import { Acting } from './acting';
 import { Deeds } from './deeds';
 import { Document } from './document';
 import { Filler } from './filler';
 import { Listing } from './listing';
 import { Offers } from './offers';
-import { decide } from './rule';
 import { Sharing } from './sharing';
-import { setShows, showsOf } from './writer';
 
 /** Fills the cells of one notebook with what the server knows better than the document. */
 export class Refiller implements IDisposable {
   constructor(private readonly options: Refiller.IOptions) {
     const { panel, model, views, open } = options;
     this._document = new Document(panel, views, () => void this.check());
-    this._deeds = new Deeds(this._document);
     this._listing = new Listing(panel, model, open);
     this._sharing = new Sharing(panel, () => this._decide());
     const mayFill = ({ id }: ICodeCellModel) =>
@@ -32,6 +29,16 @@ export class Refiller implements IDisposable {
       this._decide()
     );
     this.offers = new Offers(panel, model, () => options.onOffers?.());
+    this._acting = new Acting({
+      panel,
+      model,
+      document: this._document,
+      deeds: new Deeds(this._document),
+      listing: this._listing,
+      sharing: this._sharing,
+      filler: this._filler,
+      offers: this.offers
+    });
     this._link = model.link;
     model.changed.connect(this._onChanged, this);
     panel.context.pathChanged.connect(this._onChanged, this);
@@ -60,6 +67,7 @@ export class Refiller implements IDisposable {
     this._isDisposed = true;
     this._retry.pause();
     this._filler.dispose();
+    this._acting.dispose();
     this._sharing.dispose();
     Signal.clearData(this);
   }
@@ -81,7 +89,10 @@ export class Refiller implements IDisposable {
           this._retry.done();
           return;
         }
+        this.offers.look();
+        const replied = this._document.futures.news;
         await this._listing.fetch(cells);
+        this._document.futures.known(replied);
         this._retry.done();
         // Of a cell that ended meanwhile this answer still says that it runs.
         if (!this._again) {
@@ -105,36 +116,14 @@ export class Refiller implements IDisposable {
     }
   }
 
-  /**
-   * The user runs the cell from here: what it showed to its end is replaced. What has not ended
-   * stays until something is known of the new run, which may be given up before it begins.
-   */
+  /** The user runs the cell from here. */
   scheduled(cell: ICodeCellModel): void {
-    this._filler.release(cell);
-    this._deeds.ran(cell, this.options.model.now());
-    this._tell(cell);
-    const shows = showsOf(cell);
-    const execution = this._newest(cell) ?? shows?.execution;
-    if (execution) {
-      const isOver =
-        shows?.execution === execution && shows.state !== 'partial';
-      setShows(cell, { execution, state: isOver ? 'replaced' : 'partial' });
-    }
+    this._acting.scheduled(cell);
   }
 
   /** The user has cleared the cell. */
   cleared(cell: ICodeCellModel): void {
-    this._deeds.cleared(cell);
-    if (this._document.isLive(cell)) {
-      // What comes from now on the page shows by itself; the document has to know.
-      this._decide();
-    } else {
-      this._filler.release(cell);
-      const execution = this._newest(cell) ?? showsOf(cell)?.execution;
-      if (execution) {
-        setShows(cell, { execution, state: 'replaced' });
-      }
-    }
+    this._acting.cleared(cell);
   }
 
   private _onChanged(): void {
@@ -181,79 +170,14 @@ export class Refiller implements IDisposable {
   }
 
   private _decide(): void {
-    if (this._isDisposed || !this._listing.isKnown) {
-      return;
-    }
-    const { executions } = this._listing;
-    const { isOurs } = this._sharing;
-    this._tell();
-    const decisions = decide(this._document.cells, executions);
-    for (const { action, cell, execution } of decisions) {
-      if (!cell || !execution) {
-        continue;
-      }
-      const { model } = cell;
-      const { id, msgId, state } = execution;
-      if (this._document.isLive(model)) {
-        this._delivers(model, execution);
-      } else if (
-        this._document.futures.take(msgId) &&
-        state === 'ended' &&
-        action !== 'leave'
-      ) {
-        setShows(model, { execution: id, state: 'complete' });
-      } else if (this._sharing.isServed(model.id)) {
-        this._filler.stop(model);
-      } else if (action === 'fill' && isOurs) {
-        this._fill(model, execution);
-      } else if (action === 'fill') {
-        this._filler.handOver(model);
-      }
-    }
-    this.offers.update(decisions);
-  }
-
-  /** Tell who shares the document what this page delivers; `next`: it is about to be sent. */
-  private _tell(next: ICodeCellModel | null = null): void {
-    const live = this._document.cells.filter(
-      ({ model }) => model === next || this._document.isLive(model)
-    );
-    this._sharing.tell(live.map(({ id }) => id));
-  }
-
-  /** The page itself shows it: the document says so, should the page be closed before the end. */
-  private _delivers(cell: ICodeCellModel, execution: IExecution): void {
-    this._filler.stop(cell);
-    if (this._document.isRunBy(cell, execution.msgId)) {
-      const { id } = execution;
-      const state = this._deeds.isCleared(cell, execution)
-        ? 'replaced'
-        : 'partial';
-      setShows(cell, { execution: id, state });
-    }
-  }
-
-  private _fill(cell: ICodeCellModel, execution: IExecution): void {
-    const newer = this._deeds.newer(cell, execution);
-    if (newer === 'told' || this._deeds.isCleared(cell, execution)) {
-      // It was run again, and that never came to a pod; or it was cleared before this was known.
-      setShows(cell, { execution: execution.id, state: 'replaced' });
-    } else if (newer !== 'unsent') {
-      this._filler.fill(cell, execution);
-    }
-  }
-
-  private _newest(cell: ICodeCellModel): string | undefined {
-    return this._listing.executions
-      .filter(each => each.cell === cell.id && !each.silent)
-      .at(-1)?.id;
+    this._acting.decide();
   }
 
   private readonly _document: Document;
-  private readonly _deeds: Deeds;
   private readonly _listing: Listing;
   private readonly _sharing: Sharing;
   private readonly _filler: Filler;
+  private readonly _acting: Acting;
   /** The link may be well, and only this question without an answer; else the model looks for it. */
   private readonly _retry = new Retry(() => {
     if (!isAway(this.options.model.link)) {

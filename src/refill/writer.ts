@@ -21,9 +21,13 @@ export function showsOf(model: ICodeCellModel): IShows | null {
 
 /** Say which execution a cell shows; it is saved with the notebook. */
 export function setShows(model: ICodeCellModel, shows: IShows): void {
+  const { execution, state, asked } = shows;
   const known = showsOf(model);
-  if (known?.execution !== shows.execution || known.state !== shows.state) {
-    model.setMetadata(KEY, { ...shows });
+  // A fallback (the pod's word) may be told otherwise later: which one it is does not change.
+  const isSame = known?.execution === execution && known.state === state;
+  if (!isSame || (known.asked === undefined && asked)) {
+    const at = asked ?? (known?.execution === execution ? known.asked : null);
+    model.setMetadata(KEY, { execution, state, ...(at ? { asked: at } : {}) });
   }
 }
 
