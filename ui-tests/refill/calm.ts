@@ -53,6 +53,8 @@ export async function panelOf(page: Page): Promise<Locator> {
 
 /** Nothing serious is wrong with what is ours in the page, in either theme. */
 export async function accessible(page: Page): Promise<void> {
+  // JupyterLab's page has no height of its own: axe would take all in it for hidden.
+  await page.addStyleTag({ content: 'html, body { min-height: 100vh; }' });
   for (const theme of ['JupyterLab Dark', 'JupyterLab Light']) {
     await page.evaluate(async theme => {
       const { commands } = window.jupyterapp as unknown as {
@@ -68,7 +70,8 @@ export async function accessible(page: Page): Promise<void> {
     const { passes, violations } = await new AxeBuilder({ page })
       .include('[class*="jp-RemoteGPU"]')
       .analyze();
-    expect(passes.length).toBeGreaterThan(5);
+    const contrast = passes.find(({ id }) => id === 'color-contrast');
+    expect(contrast?.nodes.length).toBeGreaterThan(0);
     const bad = violations.filter(({ impact }) =>
       ['serious', 'critical'].includes(impact ?? '')
     );

@@ -86,12 +86,15 @@ export async function panelOf(page: IJupyterLabPageFixture): Promise<Locator> {
 
 /** Nothing serious is wrong with what is ours in the page, in either theme. */
 export async function accessible(page: IJupyterLabPageFixture): Promise<void> {
+  // JupyterLab's page has no height of its own: axe would take all in it for hidden.
+  await page.addStyleTag({ content: 'html, body { min-height: 100vh; }' });
   for (const dark of [false, true]) {
     await (dark ? page.theme.setDarkTheme() : page.theme.setLightTheme());
     const { passes, violations } = await new AxeBuilder({ page })
       .include('[class*="jp-RemoteGPU"]')
       .analyze();
-    expect(passes.length).toBeGreaterThan(5);
+    const contrast = passes.find(({ id }) => id === 'color-contrast');
+    expect(contrast?.nodes.length).toBeGreaterThan(0);
     const bad = violations.filter(({ impact }) =>
       ['serious', 'critical'].includes(impact ?? '')
     );
