@@ -117,6 +117,8 @@ class Channel:
                     continue
                 failures, began = 0, self._loop.time()
                 try:
+                    if connection.welcome.get("identity") != self.identity:
+                        raise WireError("The daemon serves another journal.", code="identity")
                     self._start(connection)
                     await self._follow(connection)
                 except ConnectionLost:
@@ -280,9 +282,10 @@ class Channel:
         if kind == "ping":
             connection.send({"type": "pong", "tag": message.get("tag")})
             return
+        number = message.get("number")
         with self._lock:
             if kind in ("ack", "rejected") and message.get("client") == self.client:
-                self._waiting.pop(message.get("number", 0), None)
+                self._waiting.pop(number if isinstance(number, int) else 0, None)
             elif kind == "interrupted":
                 self._waiting.pop(str(message.get("tag")), None)
         await self._on_control(message)

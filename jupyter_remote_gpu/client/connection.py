@@ -53,14 +53,17 @@ class Connection:
         """
         self.send(hello)
         frames: list[tuple[int, bytes]] = []
-        while not frames:
-            frames = await self._read()
-        kind, payload = frames.pop(0)
-        answer = decode_control(payload) if kind == CONTROL else {}
+        try:
+            while not frames:
+                frames = await self._read()
+            kind, payload = frames.pop(0)
+            answer = decode_control(payload) if kind == CONTROL else {}
+        except WireError as e:
+            raise _alien(str(e)) from e
         if answer.get("type") == "refused":
             raise error_from_json(answer.get("error"))
         if answer.get("type") != "welcome":
-            raise WireError("the daemon's first answer is not a welcome")
+            raise _alien("its first answer is not a welcome")
         self.welcome = answer
         self._early = frames
 
@@ -104,6 +107,13 @@ class Connection:
             await within(self._writer.wait_closed(), CLOSE_SECONDS)
         except (OSError, asyncio.TimeoutError):
             self._writer.transport.abort()
+
+
+def _alien(why: str) -> WireError:
+    return WireError(
+        f"What answers at the daemon's socket is not our daemon ({why}). End it with `jupyter "
+        "remote-gpu daemon stop`, or end the process that has the socket, then try again."
+    )
 
 
 async def _connect() -> Connection:

@@ -196,11 +196,12 @@ class Control:
             raise error_from_json(message.get("error"))
         if message.get("event") == "snapshot":
             snapshot = message.get("snapshot")
-            if isinstance(snapshot, dict):
+            if isinstance(snapshot, dict) and isinstance(snapshot.get("revision"), int):
                 self._snapshot = snapshot
                 self._changed.set()
             return
-        answer = self._waiting.get(message.get("id", -1))
+        number = message.get("id")
+        answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer is not None and not answer.done():
             answer.set_result(message)
 

@@ -28,6 +28,7 @@ __all__ = ["RemoteControl", "cut", "running_demos"]
 
 _SECONDS = 5.0
 _LINE = 4096
+_ANSWER = 64 << 10
 
 
 def demo_socket(*, make: bool = False) -> Path:
@@ -89,7 +90,10 @@ def cut(seconds: float) -> dict[str, Any]:
             f"Several demo pods run ({folders}). Set JUPYTER_DATA_DIR to the data folder of the "
             "one that is meant."
         )
-    return _ask(found[0], {"do": "cut", "seconds": seconds})
+    told = _ask(found[0], {"do": "cut", "seconds": seconds})
+    if not isinstance(told.get("until"), (int, float)):
+        raise RemoteGPUError("The demo's answer cannot be read. End it and start it again.")
+    return told
 
 
 class RemoteControl:
@@ -160,29 +164,42 @@ class RemoteControl:
 def _answers(path: Path) -> bool:
     try:
         _ask(path, {"do": "hello"})
-    except (OSError, RemoteGPUError):
+    except RemoteGPUError:
         return False
     return True
 
 
 def _ask(path: Path, message: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + _SECONDS
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-        s.settimeout(_SECONDS)
-        s.connect(str(path))
-        s.sendall(json.dumps(message).encode() + b"\n")
-        data = b""
-        while not data.endswith(b"\n"):
-            piece = s.recv(_LINE)
-            if not piece or time.monotonic() > deadline:
-                raise RemoteGPUError("The demo did not answer. End it and start it again.")
-            data += piece
+    try:
+        data = _exchange(path, json.dumps(message).encode() + b"\n")
+    except OSError as e:
+        raise _unanswered() from e
     try:
         reply = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
         raise RemoteGPUError("The demo's answer cannot be read. End it and start it again.")
     if "error" in reply:
         raise error_from_json(reply["error"])
     return reply
+
+
+def _exchange(path: Path, line: bytes) -> bytes:
+    """Send a line and read one, of a bounded length and in a bounded time."""
+    deadline = time.monotonic() + _SECONDS
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(_SECONDS)
+        s.connect(str(path))
+        s.sendall(line)
+        data = b""
+        while not data.endswith(b"\n"):
+            piece = s.recv(_LINE)
+            data += piece
+            if not piece or len(data) > _ANSWER or time.monotonic() > deadline:
+                raise _unanswered()
+    return data
+
+
+def _unanswered() -> RemoteGPUError:
+    return RemoteGPUError("The demo did not answer. End it and start it again.")
