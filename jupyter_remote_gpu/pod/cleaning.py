@@ -13,18 +13,20 @@ from .. import files
 from ..errors import RemoteGPUError
 from ..wire.records import is_id
 from . import graveyard, paths
+from .machine import elsewhere
 from .processes import is_running
 
 FAILED_SECONDS = 3600.0
 """A folder in which no kernel has begun for so long is one of a start that failed."""
 
-ALIVE, ORPHAN, ENDED = "alive", "orphan", "ended"
+ALIVE, ORPHAN, ENDED, ELSEWHERE = "alive", "orphan", "ended", "elsewhere"
 
 
 def kernels() -> Iterator[tuple[Path, dict[str, Any], str]]:
     """Each kernel's folder, what its ``kernel.json`` says, and its state.
 
-    ``alive``; ``orphan`` (its keeper was gone, and it has been ended by this call); ``ended``.
+    ``alive``; ``orphan`` (its keeper was gone, and it has been ended by this call); ``ended``;
+    ``elsewhere`` (alive, on another machine with the same home folder).
     What is wrong with one of them is said on standard error, and stops nothing.
     """
     for folder in sorted(paths.kernels_folder().iterdir()):
@@ -45,6 +47,8 @@ def _look_after(folder: Path) -> tuple[dict[str, Any], str]:
         return {}, ENDED
     if "ended" in info:
         return info, ENDED
+    if elsewhere(folder, info):
+        return info, ELSEWHERE
     if is_running(info.get("keeper_pid"), info.get("keeper_started")):
         return info, ALIVE
     graveyard.reap(folder)

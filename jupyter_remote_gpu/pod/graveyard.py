@@ -16,6 +16,7 @@ from ..wire.records import Record, RecordAssembler
 from . import paths
 from .bridge import STUCK
 from .journal import Journal
+from .machine import check_here, elsewhere
 from .mending import mend
 from .peers import Peer, reject
 from .processes import end_group
@@ -30,7 +31,8 @@ def reap(folder: Path) -> bool:
     Returns
     -------
     bool
-        False when the keeper lives (it holds the lock), or has not begun yet.
+        False when the keeper lives (it holds the lock, or is on another machine), or has not begun
+        yet.
     """
     journal = _bury(folder)
     if journal is None:
@@ -47,6 +49,8 @@ def _bury(folder: Path) -> Journal | None:
         return None
     try:
         info = files.read(folder / "kernel.json")  # perhaps another one's doing meanwhile
+        if elsewhere(folder, info):
+            return None
         orphan = end_group(info.get("pid"), info.get("pid_started"), info.get("boot"))
         if "ended" in info:
             return _opened(folder)
@@ -67,10 +71,14 @@ def _bury(folder: Path) -> Journal | None:
 
 def _opened(folder: Path) -> Journal:
     try:
-        return Journal(folder)
+        journal = Journal(folder)
+        if journal.log.damage is None:
+            return journal
+        journal.log.close()
     except ValueError:  # a file that is none of ours
-        mend(folder / "journal")
-        return Journal(folder)
+        pass
+    mend(folder / "journal")
+    return Journal(folder)
 
 
 def _finished(folder: Path) -> Journal:
@@ -183,6 +191,7 @@ class _DeadKernel:
 
 def serve(folder: Path, hello: dict[str, Any], source: int, sink: int) -> None:
     """Serve the journal in `folder` on two file descriptors until the other side ends."""
+    check_here(folder, files.read(folder / "kernel.json"))
     end = time.monotonic() + _EXIT_SECONDS
     while (
         journal := _bury(folder)

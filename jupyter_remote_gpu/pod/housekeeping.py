@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -11,10 +12,15 @@ from typing import Any
 from ..wire.retention import Retention
 from ..wire.rewriting import PAUSE_SECONDS, Rewriting
 from .journal import Journal
+from .machine import Beat
 
 DEFAULT_BYTES = 2 << 30
 FREE_SHARE = 10
 """A journal may take a tenth of the free disk, or `DEFAULT_BYTES`, whichever is less."""
+LEAST_BYTES = 64 << 20
+"""Of a disk that is nearly full: what does not fit waits in memory, and is on the laptop."""
+RECKON_SECONDS = 600.0
+"""So often it is seen whether there is more room now."""
 
 
 def bound(folder: Path, limits: dict[str, Any]) -> int:
@@ -22,20 +28,33 @@ def bound(folder: Path, limits: dict[str, Any]) -> int:
     asked = limits.get("journal_bytes")
     if isinstance(asked, int) and asked > 0:
         return asked
-    return min(DEFAULT_BYTES, shutil.disk_usage(folder).free // FREE_SHARE)
+    return max(LEAST_BYTES, min(DEFAULT_BYTES, shutil.disk_usage(folder).free // FREE_SHARE))
 
 
 class Housekeeping:
-    """Owned by the keeper, which calls `turn` in each round of its loop."""
+    """Owned by the keeper, which calls `turn` in each round of its loop.
 
-    def __init__(self, journal: Journal, retention: Retention) -> None:
+    Parameters
+    ----------
+    limits : dict
+        As for `bound`.
+    """
+
+    def __init__(
+        self, journal: Journal, retention: Retention, limits: dict[str, Any] | None = None
+    ) -> None:
         self._journal = journal
         self._retention = retention
+        self._limits = limits
+        self._beat = Beat(journal.log.folder.parent)
+        self._reckon_at = time.monotonic() + RECKON_SECONDS
         self._work: Rewriting | None = None
         self._quiet_until = 0.0
 
     def turn(self) -> None:
         """Adopt what the child has done; give it the next segment."""
+        self._beat.turn()
+        self._reckon()
         if self._work is not None:
             if not self._work.over():
                 return
@@ -54,6 +73,15 @@ class Housekeeping:
             self._journal.dirty = False
         else:
             self._work = Rewriting(self._journal.log, following)
+
+    def _reckon(self) -> None:
+        """Use the room that was made on the disk since; what is used already stays."""
+        if self._limits is None or time.monotonic() < self._reckon_at:
+            return
+        self._reckon_at = time.monotonic() + RECKON_SECONDS
+        with contextlib.suppress(OSError):
+            now = bound(self._journal.log.folder, self._limits)
+            self._retention.bound = max(self._retention.bound, now)
 
     def close(self) -> None:
         if self._work is not None:

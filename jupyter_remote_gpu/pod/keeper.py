@@ -27,6 +27,7 @@ from .conversation import Conversation
 from .intake import Intake
 from .journal import Journal
 from .kernel import KernelProcess
+from .machine import machine
 from .peers import Peer
 from .processes import boot, members, start_time
 
@@ -69,7 +70,7 @@ class Keeper:
         size = housekeeping.bound(folder, limits)
         self.journal = Journal(folder, segment_bytes=segment_bytes(size, SEGMENT_BYTES))
         self.retention = Retention(self.journal.log, size)
-        self.house = housekeeping.Housekeeping(self.journal, self.retention)
+        self.house = housekeeping.Housekeeping(self.journal, self.retention, limits)
         self._spec = spec
         self._stop_at: list[tuple[float, int]] = []
         self._asked = False
@@ -98,6 +99,7 @@ class Keeper:
             "pid": self.kernel.pid,
             "pid_started": start_time(self.kernel.pid),
             "boot": boot(),
+            "machine": machine(),
             "keeper_pid": os.getpid(),
             "keeper_started": start_time(os.getpid()),
             "socket": str(self._socket_path),

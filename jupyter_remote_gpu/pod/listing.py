@@ -15,7 +15,8 @@ from ..errors import NotFound, PodError, RemoteGPUError
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from . import gpu, graveyard, paths
-from .cleaning import ALIVE, ORPHAN, kernels
+from .cleaning import ALIVE, ELSEWHERE, ORPHAN, kernels
+from .machine import check_here
 from .processes import is_running
 
 STOP_SECONDS = 3.0
@@ -32,7 +33,8 @@ def list_kernels() -> list[dict[str, Any]]:
     found = []
     on_gpus = gpu.memory_by_group()
     for folder, info, state in kernels():
-        pid, alive = info.get("pid"), state == ALIVE
+        here, alive = state == ALIVE, state in (ALIVE, ELSEWHERE)
+        pid = info.get("pid") if here else None
         started = info.get("started")
         found.append(
             {
@@ -47,9 +49,9 @@ def list_kernels() -> list[dict[str, Any]]:
                 "age": time.time() - started if isinstance(started, (int, float)) else None,
                 "ended": info.get("ended"),
                 "status": info.get("status"),
-                "memory": _memory(int(pid)) if alive and isinstance(pid, int) else None,
+                "memory": _memory(pid) if isinstance(pid, int) else None,
                 # The kernel leads its group, in which its workers are too.
-                "gpu_memory": on_gpus.get(pid) if alive and isinstance(pid, int) else None,
+                "gpu_memory": on_gpus.get(pid) if isinstance(pid, int) else None,
                 "journal": _size(folder / "journal"),
             }
         )
@@ -64,12 +66,13 @@ def stop_kernel(kernel: str) -> dict[str, Any]:
     NotFound
         If there is no such kernel.
     PodError
-        If it is just being started, or cannot be ended.
+        If it is just being started, cannot be ended, or runs on another machine.
     """
     folder = paths.kernel_folder(kernel)
     if not folder.is_dir():
         raise NotFound("this pod has no such kernel")
     info = files.read(folder / "kernel.json")
+    check_here(folder, info)
     if _ask_to_stop(folder, info):
         return {"kernel": kernel, "reaped": False}
     pid, started = info.get("keeper_pid"), info.get("keeper_started")

@@ -51,12 +51,12 @@ class Retention:
     ----------
     log : Log
     bound : int
-        Bytes that the log may take.
+        Bytes that the log may take; may be changed.
     """
 
     def __init__(self, log: Log, bound: int) -> None:
         self._log = log
-        self._bound = bound
+        self.bound = bound
         self._running: dict[str, int] = {}
         # By segment (its first number): whether it was compacted, whose output is left in it.
         self._compacted: set[int] = set()
@@ -76,11 +76,11 @@ class Retention:
         closed = self._log.segments[:-1]
         loose = next((s for s in closed if not self.is_compacted(s)), None)
         # Of large texts a compaction makes nothing smaller, and a flood of them outruns it.
-        if self._expected(closed) > _OUTRUN * self._bound and (task := self._thinning(closed)):
+        if self._expected(closed) > _OUTRUN * self.bound and (task := self._thinning(closed)):
             return task
         if loose is not None:
             return Task(loose)
-        return self._thinning(closed) if self._log.size > self._bound else None
+        return self._thinning(closed) if self._log.size > self.bound else None
 
     def _expected(self, closed: list[Segment]) -> float:
         """The log's size once all of it is compacted, if the rest shrinks as the newest did."""
