@@ -82,7 +82,9 @@ async def outputs(args: argparse.Namespace) -> int:
     async with control() as daemon:
         executions = await _executions(daemon, args.ran_as or args.notebook)
         executions, times = await _with_shown(daemon, saved.notebook, executions)
-        notebook, rows = await _completed(daemon, saved.notebook, executions, times)
+        notebook, rows = await _completed(
+            daemon, saved.notebook, matching.decide(saved.notebook, executions, times, saved.time)
+        )
     changed = args.write and notebook != saved.notebook
     if changed:
         if not args.force:
@@ -131,15 +133,14 @@ async def _with_shown(
 
 
 async def _completed(
-    daemon: Control, notebook: Json, executions: list[Json], times: dict[str, float]
+    daemon: Control, notebook: Json, decisions: list[Decision]
 ) -> tuple[Json, list[Row]]:
     """The notebook as it would be, and a row for each decision."""
-    rows = [Row(d, _state(d.execution)) for d in matching.decide(notebook, executions, times)]
-    ages = {str(e.get("id")): age for age, e in enumerate(executions)}
+    rows = [Row(d, _state(d.execution)) for d in decisions]
     fills = [n for n, row in enumerate(rows) if row.decision.action == "fill"]
     # The oldest first: of a widget that several cells show the state of the newest counts.
     async with refill.Kernels() as kernels:
-        for n in sorted(fills, key=lambda n: ages[_id(rows[n].decision)]):
+        for n in sorted(fills, key=lambda n: asked_at(rows[n].decision.execution or {})):
             notebook, rows[n] = await _filled(daemon, kernels, notebook, rows[n].decision)
     return notebook, rows
 

@@ -33,6 +33,8 @@ class SavedNotebook:
     file : Path
         The file itself.
     notebook : dict
+    time : float
+        When it was saved.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class SavedNotebook:
     def __init__(self, path: str) -> None:
         self.file = Path(os.path.realpath(path))
         self._data = _read(self.file)
+        self.time = os.stat(self.file).st_mtime
         self.notebook = _parsed(self.file, self._data)
 
     def replace(self, notebook: Mapping[str, Any]) -> None:

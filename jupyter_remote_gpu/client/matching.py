@@ -5,6 +5,7 @@ The same rule as the front end's (``src/refill/rule.ts``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +62,10 @@ class Decision:
 
 
 def decide(
-    notebook: Mapping[str, Any], executions: Sequence[Json], times: Mapping[str, float] = _NONE
+    notebook: Mapping[str, Any],
+    executions: Sequence[Json],
+    times: Mapping[str, float] = _NONE,
+    saved: float = math.inf,
 ) -> list[Decision]:
     """A decision for each code cell with an id, and for each execution whose cell is gone.
 
@@ -73,6 +77,8 @@ def decide(
         What this notebook ran, oldest first (`refill.executions_of`).
     times : mapping
         When others were asked for that its cells show, by their ids.
+    saved : float
+        When the notebook was saved: what ran since may be of a cell that was not.
     """
     cells = notebook["cells"]
     named: dict[str, list[int]] = {}
@@ -93,7 +99,7 @@ def decide(
             made += _shared(cells, places, candidate, ran)
     made.sort(key=lambda d: len(cells) if d.index is None else d.index)
     lost = "gone" if named else "no-ids"
-    ours = ran.ours(named, _gone(notebook))
+    ours = ran.ours(cells, _gone(notebook), saved)
     made += (Decision("offer", lost, None, e) for e in newest.values() if not named or ours(e))
     return made
 
@@ -156,16 +162,25 @@ class _Ran:
             for e in later
         )
 
-    def ours(self, named: Iterable[str], gone: Iterable[object]) -> Callable[[Json], bool]:
+    def ours(
+        self, cells: Iterable[Mapping[str, Any]], gone: list[object], saved: float
+    ) -> Callable[[Json], bool]:
         """Tells what a cell of this notebook ran that is gone; its path may be an older one's.
 
-        The notebook remembers it, or one of its cells ran in the same local kernel.
+        The notebook had the cell, one that it has shows it or ran in the same local kernel, or
+        the file is older.
         """
-        cells = set(named)
-        kernels = {_meta(e).get("local_kernel") for e in self._all if _meta(e).get("cell") in cells}
+        code = [cell for cell in cells if cell.get("cell_type") == "code"]
+        ids = {cell["id"] for cell in code if _word(cell.get("id"))}
+        shown = [shown_in(cell).get("execution") for cell in code]
+        kernels = {_meta(e).get("local_kernel") for e in self._all if _meta(e).get("cell") in ids}
         kernels.discard(None)
-        known = list(gone)
-        return lambda e: _meta(e).get("cell") in known or _meta(e).get("local_kernel") in kernels
+        return lambda e: (
+            _meta(e).get("cell") in gone
+            or e.get("id") in shown
+            or _meta(e).get("local_kernel") in kernels
+            or asked_at(e) > saved
+        )
 
 
 def _meta(execution: Json) -> Json:

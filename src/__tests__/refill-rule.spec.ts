@@ -15,6 +15,7 @@ interface ICase {
   readonly executions: readonly unknown[];
   readonly times?: Record<string, number>;
   readonly gone?: readonly string[];
+  readonly saved?: number;
   readonly decisions: ReadonlyArray<
     [string, string, number | null, string | null]
   >;
@@ -34,7 +35,8 @@ describe('the rule of the refill', () => {
     const executions = each.executions.map(told => parseExecution(told)!);
     const made = decide(cells, executions, {
       times: new Map(Object.entries(each.times ?? {})),
-      gone: new Set(each.gone)
+      gone: new Set(each.gone),
+      saved: each.saved
     }).map(({ action, reason, cell, execution }) => [
       action,
       reason,

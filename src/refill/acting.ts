@@ -83,9 +83,18 @@ export class Acting implements IDisposable {
     const decisions = decide(document.cells, listing.executions, {
       times: listing.times,
       gone: offers.gone,
+      saved: this._saved(),
       isWithoutIds: (panel.content.model?.nbformatMinor ?? 5) < 5
     });
     offers.update(decisions.flatMap(made => this._act(made) ?? []));
+  }
+
+  /** When the notebook was saved last, as this page has opened it. */
+  private _saved(): number | undefined {
+    const told = this.parts.panel.context.contentsModel?.last_modified;
+    const at = Date.parse(told ?? '') / 1000;
+    this._opened ??= Number.isNaN(at) ? undefined : at;
+    return this._opened;
   }
 
   /** @returns What is left to be offered. */
@@ -213,5 +222,6 @@ export class Acting implements IDisposable {
     ICodeCellModel,
     { readonly id: string; readonly size: string; readonly since: number }
   >();
+  private _opened: number | undefined;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }

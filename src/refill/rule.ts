@@ -63,6 +63,8 @@ export interface IKnown {
   readonly times?: ReadonlyMap<string, number>;
   /** Cells that the notebook had, by their ids. */
   readonly gone?: ReadonlySet<string>;
+  /** When the notebook was saved last, as it was opened: what ran since may be of an unsaved cell. */
+  readonly saved?: number;
   /** Cells get other ids each time that the notebook is read: it is of an older format. */
   readonly isWithoutIds?: boolean;
 }
@@ -118,7 +120,7 @@ export function decide<C extends ICell>(
     }
   }
   const hasIds = named.size > 0 && !known.isWithoutIds;
-  const isOurs = ran.ours(named);
+  const isOurs = ran.ours(cells);
   for (const execution of newest.values()) {
     if (!hasIds || isOurs(execution)) {
       const reason = hasIds ? 'gone' : 'no-ids';
@@ -178,17 +180,23 @@ class Ran {
 
   /**
    * Tells what a cell of this notebook ran that is gone; its path may be an older one's. The
-   * notebook had the cell, or one that it has ran in the same local kernel.
+   * notebook had the cell, one that it has shows it or ran in the same local kernel, or the file
+   * is older.
    */
-  ours(named: ReadonlyMap<string, unknown>): (ran: IExecution) => boolean {
+  ours(cells: readonly ICell[]): (ran: IExecution) => boolean {
+    const { gone, saved } = this.known;
+    const ids = new Set(cells.map(({ id }) => id));
+    const shown = new Set(cells.map(({ shows }) => shows?.execution));
     const kernels = new Set(
       this._all
-        .filter(({ cell }) => named.has(cell ?? ''))
+        .filter(({ cell }) => cell && ids.has(cell))
         .map(({ localKernel }) => localKernel)
     );
-    return ({ cell, localKernel }) =>
-      !!this.known.gone?.has(cell ?? '') ||
-      (localKernel !== null && kernels.has(localKernel));
+    return ({ id, cell, localKernel, asked }) =>
+      !!gone?.has(cell ?? '') ||
+      shown.has(id) ||
+      (localKernel !== null && kernels.has(localKernel)) ||
+      (asked ?? 0) > (saved ?? Infinity);
   }
 
   private readonly _all: readonly IExecution[];

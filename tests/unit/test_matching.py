@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_the_rule(case: Json) -> None:
         "cells": [in_file(told) for told in case["cells"]],
         "metadata": {"remote_gpu": {"gone": case["gone"]}} if "gone" in case else {},
     }
-    made = decide(notebook, case["executions"], case.get("times", {}))
+    saved = case.get("saved", math.inf)
+    made = decide(notebook, case["executions"], case.get("times", {}), saved)
     assert [[d.action, d.reason, d.index, d.execution and d.execution["id"]] for d in made] == case[
         "decisions"
     ]
