@@ -62,6 +62,7 @@ def check_here(folder: Path, info: dict[str, Any]) -> None:
         name = str(info["machine"]).partition(":")[0]
         raise PodError(
             f"Kernel {folder.name[:8]} runs on {name:.80}, which has the same home folder as this "
-            "machine: connect that one as a pod of its own to reach it.",
+            "machine: connect that one as a pod of its own to reach it. If it is gone, or is this "
+            f"one under an older name, try again in {DEAD_SECONDS / 60:.0f} minutes.",
             code="other-machine",
         )

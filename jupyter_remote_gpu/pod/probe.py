@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PodError
-from . import paths
+from . import logind, paths
 
 _CHECK_SECONDS = 30.0
 _LOW_DISK = 1 << 30
@@ -175,36 +175,9 @@ def _warnings(state: Path, free: int) -> list[str]:
             f"The pod has only {free / 1e6:.0f} MB left where the journals lie ({state}): "
             "remove what is not needed there."
         )
-    if kills_user_processes() and not lingers():
+    if logind.kills_user_processes() and not logind.lingers():
         warnings.append(
             "The pod ends your processes when you log out (KillUserProcesses), so a cell would "
             "not survive its link. On the pod, run:  loginctl enable-linger"
         )
     return warnings
-
-
-def kills_user_processes() -> bool:
-    """Whether logind is told to end what a session leaves behind."""
-    if not Path("/run/systemd/system").is_dir():
-        return False
-    files = [Path("/etc/systemd/logind.conf")]
-    for folder in ("/usr/lib/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
-        files += sorted(Path(folder).glob("*.conf"))
-    value = "no"
-    for file in files:
-        try:
-            lines = file.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            continue  # not there, or not ours to read: the default holds
-        for line in lines:
-            key, _, setting = line.partition("=")
-            if key.strip() == "KillUserProcesses":
-                value = setting.strip().lower()
-    return value in ("yes", "true", "1", "on")
-
-
-def lingers() -> bool:
-    """Whether this user's services outlive the last session."""
-    import pwd
-
-    return Path("/var/lib/systemd/linger", pwd.getpwuid(os.getuid()).pw_name).exists()

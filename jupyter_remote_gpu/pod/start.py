@@ -153,9 +153,9 @@ def _spawn(python: str, folder: Path) -> str:
 
 def _scope() -> list[str]:
     """What to put in front where logind would end our processes at the end of the session."""
-    from .probe import kills_user_processes, lingers
+    from . import logind
 
-    if kills_user_processes() and lingers():
+    if logind.kills_user_processes() and logind.lingers():
         return ["systemd-run", "--user", "--scope", "--quiet", "--"]
     return []
 

@@ -86,8 +86,8 @@ def test_out_of_memory_ends_the_kernel_and_not_its_keeper(commands: PodCommands)
 def test_a_keeper_gets_a_scope_of_its_own_where_sessions_are_cleaned_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kills: bool, stays: bool, scoped: bool
 ) -> None:
-    monkeypatch.setattr("jupyter_remote_gpu.pod.probe.kills_user_processes", lambda: kills)
-    monkeypatch.setattr("jupyter_remote_gpu.pod.probe.lingers", lambda: stays)
+    monkeypatch.setattr("jupyter_remote_gpu.pod.logind.kills_user_processes", lambda: kills)
+    monkeypatch.setattr("jupyter_remote_gpu.pod.logind.lingers", lambda: stays)
     words = start._scope()
     assert bool(words) is scoped
     if scoped:

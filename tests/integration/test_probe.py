@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.pod import paths, probe
+from jupyter_remote_gpu.pod import logind, paths, probe
 from tests.support.keeper import PodCommands
 
 
@@ -112,8 +112,8 @@ def test_what_is_no_python_is_said_so(commands: PodCommands, python: str, words:
 def test_a_pod_that_ends_what_a_session_leaves_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(probe, "kills_user_processes", lambda: True)
-    monkeypatch.setattr(probe, "lingers", lambda: False)
+    monkeypatch.setattr(logind, "kills_user_processes", lambda: True)
+    monkeypatch.setattr(logind, "lingers", lambda: False)
     (warning,) = probe._warnings(tmp_path, 1 << 40)
     assert "loginctl enable-linger" in warning
     (warning,) = [w for w in probe._warnings(tmp_path, 1 << 20) if "MB left" in w]
