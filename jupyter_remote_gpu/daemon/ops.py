@@ -158,8 +158,8 @@ class Operations:
         return bound
 
     async def _kernel_stop(self, args: Args) -> Args:
-        entry = self._pods.entry(args.get("pod"))
-        await entry.need().run("stop", {"kernel": _kernel_id(args)}, STOP_SECONDS)
+        entry, kernel = self._pods.entry(args.get("pod")), _kernel_id(args)
+        await entry.need().run("stop", {"kernel": kernel}, STOP_SECONDS)
         return {}
 
     async def _kernel_restart(self, args: Args) -> Args:
