@@ -286,8 +286,7 @@ def test_latency_is_that_of_each_direction(proxy: Proxy, target: Target, client:
     assert exactly(a, 4) == b"pong"
     both = time.monotonic() - began
     assert 0.1 <= one_way < 5 * 0.1 and 0.2 <= both < 5 * 0.2
-    # Many bytes are on their way at once: latency is no bandwidth. One chunk after the other
-    # would take it sixteen times.
+    # Latency is no bandwidth: one chunk after the other would take it sixteen times.
     began = time.monotonic()
     a.sendall(bytes(1_000_000))
     exactly(b, 1_000_000)
