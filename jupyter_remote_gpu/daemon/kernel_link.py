@@ -87,9 +87,7 @@ class KernelLink:
         self._kick.set()
 
     def _leave(self, bridge: Bridge) -> None:
-        work = asyncio.ensure_future(bridge.close())
-        self._left.add(work)
-        work.add_done_callback(self._left.discard)
+        self._left.add(asyncio.ensure_future(bridge.close()))
 
     async def alive(self, timeout: float) -> bool:
         """Ask the pod whether the kernel lives; waits for the keeper's welcome.
@@ -105,11 +103,27 @@ class KernelLink:
         if state.mirror.executions.died is not None:
             return False
         state.clear_fault(gone=True)
+        end = time.monotonic() + timeout
+        while True:
+            await self._answer(end - time.monotonic())
+            if state.fault is not None:
+                raise state.fault
+            if state.alive is not None:
+                return state.alive
+            if state.faulty.is_set() and state.failure is not None:
+                raise state.failure
+            # A bridge that was lost just now had answered, and nobody knows of the kernel again.
+            if self._greeted.is_set() or time.monotonic() >= end:
+                break
+        raise TransportError("The pod does not answer: wait until it is connected again.")
+
+    async def _answer(self, timeout: float) -> None:
+        """Wait until there is a bridge, or why there is none."""
         if not self._greeted.is_set():
-            state.synced = False
+            self.state.synced = False
         self._kick.set()
         answered = asyncio.ensure_future(self._greeted.wait())
-        failed = asyncio.ensure_future(state.faulty.wait())
+        failed = asyncio.ensure_future(self.state.faulty.wait())
         try:
             await asyncio.wait(
                 {answered, failed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
@@ -117,13 +131,6 @@ class KernelLink:
         finally:
             answered.cancel()
             failed.cancel()
-        if state.fault is not None:
-            raise state.fault
-        if state.alive is not None:
-            return state.alive
-        if state.faulty.is_set() and state.failure is not None:
-            raise state.failure
-        raise TransportError("The pod does not answer: wait until it is connected again.")
 
     async def close(self) -> None:
         """Let go of the pod; the kernel runs on."""
@@ -283,7 +290,6 @@ class KernelLink:
                 continue
             if self.state.damage.found:
                 await bridge.close()  # the next one brings it again
-                continue
             if self.state.wanted:
                 unwanted = 0.0
             elif not unwanted:
