@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from .. import _version
 from ..errors import RemoteGPUError, TransportError, WireError, error_from_json
 from ..wire import PROTOCOL
 from ..wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
+from . import sentences
+from .bridge import Bridge, Opener
 from .kernel_state import KernelState
 
 READ_BYTES = 256 << 10
@@ -25,23 +27,6 @@ SHORT_SECONDS = 2.0
 """A bridge that lasted longer has worked: the next one is opened at once."""
 RETRY_SECONDS = (0.05, 0.3, 1.0, 2.0, 5.0)
 log = logging.getLogger(__name__)
-
-
-class Bridge(Protocol):
-    """A byte stream to a service on the pod, as `link` opens it."""
-
-    info: dict[str, Any]
-
-    async def read(self, n: int = ...) -> bytes: ...
-    def write(self, data: bytes) -> None: ...
-    async def drain(self) -> None: ...
-    async def close(self) -> None: ...
-
-
-class Opener(Protocol):
-    """The part of a pod's link that is needed here."""
-
-    async def open_bridge(self, spec: dict[str, Any] | None = None) -> Bridge: ...
 
 
 class KernelLink:
@@ -230,7 +215,7 @@ class KernelLink:
                     return error_from_json(message.get("error"))
                 if self._bridge is None:
                     if message.get("protocol", PROTOCOL) != PROTOCOL:
-                        return _other_version(message["protocol"])
+                        return sentences.other_version(message["protocol"])
                     self._welcome(bridge, message)
                 else:
                     self.state.told(message)
@@ -296,11 +281,3 @@ class KernelLink:
                 unwanted = now
             elif now - unwanted > LINGER_SECONDS:
                 await bridge.close()
-
-
-def _other_version(protocol: object) -> WireError:
-    return WireError(
-        f"The kernel's keeper speaks protocol {protocol!r:.40}, this laptop {PROTOCOL}: use the "
-        "version of jupyter-remote-gpu that started it.",
-        code="version",
-    )
