@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import DaemonError, NotConnected, NotFound, RemoteGPUError, WireError
 from ..models import PodState
+from ..wire import PROTOCOL
 
 GONE = "kernel-gone"
 """Code of a kernel that its pod does not have any more."""
@@ -69,4 +70,13 @@ def failure(error: Exception) -> RemoteGPUError:
     return DaemonError(
         f"The daemon failed at this kernel ({type(error).__name__}: {error}) and tries again. "
         "Its log has more: see `jupyter remote-gpu doctor`."
+    )
+
+
+def other_version(protocol: object) -> WireError:
+    """Of a keeper that another version of ours has started."""
+    return WireError(
+        f"The kernel's keeper speaks protocol {protocol!r:.40}, this laptop {PROTOCOL}: use the "
+        "version of jupyter-remote-gpu that started it.",
+        code="version",
     )
