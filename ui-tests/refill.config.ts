@@ -21,14 +21,20 @@ export default {
   timeout: 180_000,
   expect: { timeout: 30_000 },
   projects: [
-    { name: 'short', testMatch: ['cells.spec.ts', 'refill.spec.ts'] },
+    {
+      name: 'short',
+      testMatch: ['cells.spec.ts', 'refill.spec.ts', 'table.spec.ts'],
+      grepInvert: /@long/
+    },
     {
       name: 'long',
       testMatch: [
         'bars.spec.ts',
         'copies.spec.ts',
         'link.spec.ts',
-        'odd.spec.ts'
+        'odd.spec.ts',
+        'restarts.spec.ts',
+        'table.spec.ts'
       ]
     },
     // By `make bench-panel`: it prints, and asserts no speed.

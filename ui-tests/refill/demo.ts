@@ -20,13 +20,26 @@ interface IServer {
 export interface ISavedCell {
   readonly execution_count: number | null;
   readonly metadata: { remote_gpu?: { execution: string; state: string } };
-  readonly outputs: { output_type: string; text?: string | string[] }[];
+  readonly outputs: {
+    output_type: string;
+    text?: string | string[];
+    data?: Record<string, unknown>;
+    ename?: string;
+    evalue?: string;
+    traceback?: string[];
+  }[];
 }
 
-interface INotebook {
+/** What a saved notebook has of a widget. */
+interface ISavedWidget {
+  readonly model_name: string;
+  readonly state: Record<string, unknown>;
+}
+
+export interface INotebook {
   readonly cells: ISavedCell[];
   readonly metadata: {
-    widgets?: Record<string, { state: Record<string, unknown> }>;
+    widgets?: Record<string, { state: Record<string, ISavedWidget> }>;
   };
 }
 
@@ -183,6 +196,13 @@ export function run(page: Page, index = 0): Promise<void> {
   return command(page, 'notebook:run-cell', index);
 }
 
+/** Restart the notebook's local kernel; it is not waited for. */
+export function restart(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    void window.jupyterapp.shell.currentWidget!.sessionContext.session!.kernel!.restart();
+  });
+}
+
 export function output(page: Page, index = 0): Locator {
   return page
     .locator('.jp-Notebook .jp-Cell')
@@ -233,6 +253,7 @@ declare global {
             model: {
               cells: {
                 get(index: number): {
+                  trusted: boolean;
                   sharedModel: { setSource(source: string): void };
                   getMetadata(key: string): { state: string } | undefined;
                 };
