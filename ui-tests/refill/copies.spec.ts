@@ -1,11 +1,13 @@
 import { expect, test } from './calm';
 import {
+  PATIENCE,
   ask,
   connect,
   open,
   output,
   reload,
   run,
+  saved,
   savedWhen,
   textOf,
   write
@@ -41,6 +43,45 @@ test('two tabs on one notebook both show all of it', async ({
   const { cells } = await savedWhen(page, 'two.ipynb', 'complete');
   expect(textOf(cells[0])).toBe(ALL);
   expect(cells[0].outputs).toHaveLength(1);
+});
+
+test('two tabs that save by themselves', async ({ page, context }) => {
+  const settings = '@jupyterlab/docmanager-extension:plugin';
+  const every = (seconds: number) =>
+    ask(`lab/api/settings/${settings}`, 'PUT', {
+      raw: JSON.stringify({ autosaveInterval: seconds })
+    });
+  const file = 'autosave.ipynb';
+  write(file, CELL);
+  await every(3);
+  try {
+    await open(page, file);
+    await run(page);
+    await expect(output(page)).toContainText('line 3\n');
+    const other = await context.newPage();
+    await open(other, file);
+    for (const each of [page, other]) {
+      await expect(output(each)).toContainText('line 59\n');
+    }
+    // Who comes second is asked, as ever, and then the other one.
+    let asked = 0;
+    const state = async () => {
+      for (const each of [page, other]) {
+        const dialog = each.locator('.jp-Dialog');
+        if (await dialog.count()) {
+          asked += 1;
+          await dialog.getByRole('button', { name: 'Overwrite' }).click();
+        }
+      }
+      return saved(file).cells[0].metadata.remote_gpu?.state;
+    };
+    await expect.poll(state, PATIENCE).toBe('complete');
+    expect(asked).toBeGreaterThan(0);
+    const [cell] = saved(file).cells;
+    expect([textOf(cell), cell.outputs.length]).toEqual([ALL, 1]);
+  } finally {
+    await every(120);
+  }
 });
 
 test('a notebook that is renamed in mid-run', async ({ page }) => {
