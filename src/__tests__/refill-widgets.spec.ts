@@ -112,6 +112,22 @@ describe('the widgets of a refill', () => {
     expect([...live!]).toEqual(['live']);
   });
 
+  it.each([
+    [{}, 1],
+    [{ view: Promise.resolve() }, 0]
+  ])('are drawn where nothing of the page shows them: %j', async (views, n) => {
+    const manager = new Manager();
+    const model = { set_state: jest.fn(), views };
+    manager.models.set('bar', Promise.resolve(model));
+    const widgets = new Widgets(page(manager));
+    const first = await widgets.restore(body({ bar: entry(3) }));
+    expect(first!.size).toBe(n);
+    // Text in a notebook that is not trusted has no view, and is not drawn again and again.
+    const second = await widgets.restore(body({ bar: entry(4) }));
+    expect(second!.size).toBe(0);
+    expect(model.set_state).toHaveBeenCalledTimes(2);
+  });
+
   it.each([null, {}, { has_model: () => false }])(
     'are left to the saved notebook where the manager is %j',
     async manager => {

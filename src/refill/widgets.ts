@@ -37,6 +37,8 @@ interface IWidgetModel {
   set_state(state: PartialJSONObject): void;
   /** Without it the view has the sign of a broken link before it. */
   comm_live?: boolean;
+  /** What shows it in the page. */
+  views?: Record<string, unknown>;
 }
 
 /** What is used of a page's widget manager, which has no public token. */
@@ -127,16 +129,17 @@ export class Widgets {
     entry: PartialJSONObject
   ): Promise<boolean> {
     const model = await manager.get_model(id);
-    const last = this._models.get(id) ?? model;
+    const last = this._models.get(id);
     this._models.set(id, model);
-    if (
-      last !== model ||
-      !JSONExt.deepEqual(this._told.get(id) ?? null, entry)
-    ) {
+    // It may have been opened anew before it was looked at for the first time: nothing shows it.
+    const isOther = last
+      ? last !== model
+      : Object.keys(model.views ?? { any: null }).length === 0;
+    if (isOther || !JSONExt.deepEqual(this._told.get(id) ?? null, entry)) {
       this._told.set(id, entry);
       await update(model, entry, manager);
     }
-    return last !== model;
+    return isOther;
   }
 
   /** The manager, if it is there by now: it comes with the kernel. */
