@@ -27,7 +27,7 @@ TICK = 0.05
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BUSY_SECONDS", "SLOW_SECONDS"):
-        monkeypatch.setattr(retrying, name, 0.02)
+        monkeypatch.setattr(retrying, name, 0.1)
     monkeypatch.setattr(ssh, "LOGIN_SECONDS", 0.3)
 
 

@@ -20,7 +20,7 @@ def raised(outcome: str, **told: Any) -> BaseException:
     """What the magic raises."""
     execution = SimpleNamespace(outcome=outcome, **{"ended": {}, "died": {}, "reply": {}, **told})
     with pytest.raises(BaseException) as caught:
-        finish(None, SimpleNamespace(pod="p", counts={}), execution)  # type: ignore[arg-type]
+        finish(None, SimpleNamespace(pod="p", counts={}, ran=True), execution)  # type: ignore[arg-type]
     return caught.value
 
 
