@@ -18,7 +18,11 @@ const NOTEBOOK = JSON.stringify({
       outputs: []
     }
   ],
-  metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
+  metadata: {
+    kernelspec: { name: 'python3', display_name: 'Python 3' },
+    // Cells that it had.
+    remote_gpu: { gone: ['3', '4'] }
+  },
   nbformat: 4,
   nbformat_minor: 5
 });

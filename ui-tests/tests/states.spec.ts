@@ -14,7 +14,11 @@ const cell = (id: string, source: string) => ({
 /** Of these one runs, one waits, and one is filled; others ran in cells that are gone. */
 const NOTEBOOK = JSON.stringify({
   cells: [cell('1', 'idata'), cell('2', 'az'), cell('5', 'print(1)')],
-  metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
+  metadata: {
+    kernelspec: { name: 'python3', display_name: 'Python 3' },
+    // Cells that it had.
+    remote_gpu: { gone: ['3', '4'] }
+  },
   nbformat: 4,
   nbformat_minor: 5
 });
