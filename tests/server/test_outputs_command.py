@@ -15,7 +15,8 @@ from tests.server.frontend import Notebook
 from tests.support.command import cli, refused
 from tests.support.daemon import until
 
-OPENING = ["%load_ext jupyter_remote_gpu", "%gpu connect demo"]
+# The first cell may tell of kernels that others have left.
+OPENING = ["%load_ext jupyter_remote_gpu", "%gpu connect demo", "%%gpu\npass"]
 SHOWN = "%%gpu\nfrom IPython.display import HTML\nprint('said')\nHTML('<b>1</b>')"
 RUNNING = """%%gpu
 import os, time
