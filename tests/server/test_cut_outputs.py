@@ -110,6 +110,8 @@ def test_20_000_lines_that_waited_pass_the_servers_limits(laptop: Laptop) -> Non
     async def main() -> None:
         async with laptop.notebook("flood.ipynb") as there:
             await _open(there)
+            for name in ("begun", "go", "written", "end"):
+                (home / name).unlink(missing_ok=True)
             code = FLOOD.format(lines=LINES, width=WIDTH)
             running = asyncio.create_task(there.run(f"%%gpu\n{code}", patience=2 * PATIENCE))
             await _there(home / "begun")

@@ -118,6 +118,8 @@ print("to the end", flush=True)
 
 def test_restarted_in_mid_cell_the_remote_cell_runs_on(laptop: Laptop) -> None:
     home = laptop.place.sshd.home
+    for name in ("begun", "go"):
+        (home / name).unlink(missing_ok=True)
 
     async def main() -> None:
         async with laptop.notebook("mid.ipynb") as notebook:

@@ -50,6 +50,9 @@ def test_a_notebook_whose_page_was_closed(
     laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, gate = laptop.server, tmp_path / "gate"
+    # Another laptop of these tests may be there, too.
+    for name, value in laptop.place.daemon.env.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.folder / "runtime"))
     texts = {"shown": SHOWN, "long": RUNNING.format(gate=str(gate))}
     file = server.notebooks / "sub" / "study.ipynb"
