@@ -81,7 +81,7 @@ def test_nothing_is_lost_while_the_keeper_is_kept_waiting(
         time.sleep(0.02)
     os.kill(keeper, signal.SIGCONT)
     kernel.record("ended", execution)
-    assert kernel.text(execution).split() == lines(8_000)
+    assert kernel.text(execution).split() == lines(8_000), "the kernel dropped what it printed"
 
 
 def test_a_request_sent_twice_runs_once(kernel: Bridge) -> None:
