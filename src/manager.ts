@@ -20,11 +20,6 @@ import { sameVersion } from './versions';
 export const EVENT =
   'https://events.jupyter.org/jupyter_remote_gpu/snapshot/v1';
 
-/**
- * A server that says nothing for so long is gone. It waits 30 s for its daemon itself, and tells
- * then whose fault it is.
- */
-const LIMIT_MS = 35_000;
 /** One that is gone is not waited for longer than this when somebody wants it tried now. */
 const PATIENCE_MS = 1500;
 /** Hints within so many milliseconds are one. */
@@ -123,6 +118,8 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     this._isDisposed = true;
     this._stream?.disconnect(this._onEvent, this);
     this._failures?.disconnect(this._onFailure, this);
+    this.giveUp();
+    this._turns.giveUp();
     this._retry.pause();
     clearTimeout(this._hint);
     this._keeping.stop();
@@ -164,8 +161,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
   };
 
   private async _about(signal: AbortSignal): Promise<IAbout> {
-    const answer = await this.ask('about', { limit: LIMIT_MS, signal });
-    const about = parseAbout(answer.data);
+    const about = parseAbout((await this.follow('about', signal)).data);
     this._serverVersion = about.version;
     this.loadMagics = about.loadMagics;
     return about;
@@ -178,8 +174,7 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
         await this._about(signal);
       }
       const before = Date.now();
-      const asked = { etag: this._etag, limit: LIMIT_MS, signal };
-      const answer = await this.ask('snapshot', asked);
+      const answer = await this.follow('snapshot', signal, this._etag);
       if (!signal.aborted && !this._isDisposed) {
         this._took(answer, before);
       }
@@ -239,6 +234,10 @@ export class RemoteGPUManager extends Client implements IRemoteGPU {
     if (link !== this.link) {
       this.linkSince = Date.now();
       this._etag = null;
+      if (link === 'server-gone') {
+        // What hangs keeps the browser's few connections from who looks for it.
+        this.giveUp();
+      }
     }
     this.link = link;
     this.linkReason = reason;

@@ -52,10 +52,10 @@ export interface IRequest {
   readonly body?: Record<string, unknown>;
   /** What is known already: the answer may be 304. */
   readonly etag?: string | null;
-  /** After so many milliseconds without an answer there is no server. */
+  /** After so many milliseconds in which nothing of an answer came there is no server. */
   readonly limit?: number;
   /** Whoever asked gives it up. */
-  readonly signal?: AbortSignal;
+  readonly signals?: readonly AbortSignal[];
 }
 
 /**
@@ -66,7 +66,7 @@ export interface IRequest {
 export async function request(
   settings: ServerConnection.ISettings,
   path: string,
-  { method = 'GET', body, etag, limit, signal }: IRequest = {}
+  { method = 'GET', body, etag, limit, signals = [] }: IRequest = {}
 ): Promise<IAnswer> {
   const url = URLExt.join(settings.baseUrl, BASE, path);
   const init: RequestInit = { method, cache: 'no-store' };
@@ -79,23 +79,34 @@ export async function request(
   // Given up in fact: a browser has few connections to one server, and one that hangs is one of them.
   const giving = new AbortController();
   const giveUp = () => giving.abort();
-  signal?.addEventListener('abort', giveUp);
-  if (signal?.aborted) {
+  signals.forEach(signal => signal.addEventListener('abort', giveUp));
+  if (signals.some(({ aborted }) => aborted)) {
     giveUp();
   }
-  const timer = limit === undefined ? undefined : setTimeout(giveUp, limit);
+  let isLate = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      isLate = true;
+      giveUp();
+    }, limit);
+  };
+  const came = limit === undefined ? () => undefined : wait;
+  came();
   init.signal = giving.signal;
   let response: Response;
   let text: string;
   try {
     response = await ServerConnection.makeRequest(url, init, settings);
-    text = await response.text();
+    text = await textOf(response, came);
   } catch (error) {
     // What fetch() throws, the server's end in the middle of an answer too, is the network.
-    throw new RequestError('server-gone', String(error));
+    const code = !isLate ? '' : method === 'GET' ? 'late' : 'late-change';
+    throw new RequestError('server-gone', String(error), code);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', giveUp);
+    signals.forEach(signal => signal.removeEventListener('abort', giveUp));
   }
   const data = parsed(text);
   if (response.ok || response.status === 304) {
@@ -121,6 +132,24 @@ export async function request(
 /** A path of parts that may have any characters. */
 export function address(...parts: string[]): string {
   return parts.map(encodeURIComponent).join('/');
+}
+
+/** All of the answer: `came` is called for each piece of it, for a large one takes its time. */
+async function textOf(response: Response, came: () => void): Promise<string> {
+  if (!response.body) {
+    return response.text();
+  }
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return text + decoder.decode();
+    }
+    came();
+    text += decoder.decode(value, { stream: true });
+  }
 }
 
 function parsed(text: string): unknown {

@@ -198,6 +198,16 @@ export function errorSentence(
   error: unknown,
   trans: TranslationBundle
 ): string {
+  if (error instanceof RequestError && error.code === 'late') {
+    return trans.__(
+      'The Jupyter server did not answer in time. Try again; if it stays so, start the server anew.'
+    );
+  }
+  if (error instanceof RequestError && error.code === 'late-change') {
+    return trans.__(
+      'The Jupyter server did not answer in time. It may have done it all the same: look in the panel before you try again; if it stays so, start the server anew.'
+    );
+  }
   if (error instanceof RequestError && error.fault === 'server-gone') {
     return trans.__('The Jupyter server does not answer.');
   }

@@ -80,12 +80,16 @@ export interface IRemoteGPU extends IDisposable {
   restartKernel(pod: string, kernel: string): Promise<void>;
   /** Null: the link is down, and it is done on return. */
   interrupt(execution: string): Promise<boolean | null>;
-  /** All that a notebook ran, by its contents path, oldest first. */
-  executions(notebook: string): Promise<IExecution[]>;
+  /** All that a notebook ran, by its contents path, oldest first; `signal`: it is given up. */
+  executions(notebook: string, signal?: AbortSignal): Promise<IExecution[]>;
   /** One that is known by its id; null: the answer names none. */
-  execution(id: string): Promise<IExecution | null>;
+  execution(id: string, signal?: AbortSignal): Promise<IExecution | null>;
   /** What an execution's cell shows; null: what `etag` was told with. */
-  outputs(id: string, etag: string | null): Promise<IOutputs | null>;
+  outputs(
+    id: string,
+    etag: string | null,
+    signal?: AbortSignal
+  ): Promise<IOutputs | null>;
 }
 
 export const IRemoteGPU = new Token<IRemoteGPU>(

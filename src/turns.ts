@@ -31,6 +31,11 @@ export class Turns {
     return current;
   }
 
+  /** Give up what is under way. */
+  giveUp(): void {
+    this._giving.abort();
+  }
+
   private _current: Promise<void> | null = null;
   private _next: Promise<void> | null = null;
   private _giving = new AbortController();

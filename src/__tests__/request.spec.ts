@@ -77,7 +77,9 @@ describe('request', () => {
       request(settings, 'snapshot', { limit: 20 })
     ).rejects.toMatchObject({ fault: 'server-gone' });
     const giving = new AbortController();
-    const asked = request(settings, 'snapshot', { signal: giving.signal });
+    const asked = request(settings, 'snapshot', {
+      signals: [giving.signal]
+    });
     giving.abort();
     await expect(asked).rejects.toMatchObject({ fault: 'server-gone' });
     expect(server.givenUp).toBe(2);

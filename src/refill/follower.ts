@@ -48,7 +48,11 @@ export class Follower {
     while (!this._isStopped) {
       let outputs: IOutputs | null;
       try {
-        outputs = await model.outputs(this.execution.id, etag);
+        outputs = await model.outputs(
+          this.execution.id,
+          etag,
+          this._giving.signal
+        );
         errors = 0;
       } catch (error) {
         if (error instanceof RequestError && isFinal(error)) {
@@ -101,6 +105,7 @@ export class Follower {
   /** Ask no more. */
   stop(): void {
     this._isStopped = true;
+    this._giving.abort();
     this.options.model.changed.disconnect(this._onChanged, this);
     document.removeEventListener('visibilitychange', this._wake);
     this._wake();
@@ -131,6 +136,7 @@ export class Follower {
   }
 
   private readonly _wake = (): void => this._wakeUp?.();
+  private readonly _giving = new AbortController();
   private _wakeUp: (() => void) | null = null;
   private _troubled = false;
   private _isLast = false;

@@ -20,6 +20,11 @@ export class Listing {
     private readonly open: () => readonly string[]
   ) {}
 
+  /** The notebook is closed: what was asked for is given up. */
+  giveUp(): void {
+    this._giving.abort();
+  }
+
   /** Whether the server was asked and told. */
   isKnown = false;
 
@@ -81,7 +86,7 @@ export class Listing {
       }
     }
     const told = await Promise.all(
-      [...paths].map(path => model.executions(path))
+      [...paths].map(path => model.executions(path, this._giving.signal))
     );
     const all = told.flat();
     const known = new Set(all.map(({ id }) => id));
@@ -116,7 +121,7 @@ export class Listing {
       return null;
     }
     try {
-      return await this.model.execution(id);
+      return await this.model.execution(id, this._giving.signal);
     } catch (error) {
       if (error instanceof RequestError && isFinal(error)) {
         this._unknown.add(id);
@@ -134,6 +139,7 @@ export class Listing {
       : [];
   }
 
+  private readonly _giving = new AbortController();
   private _listed: IExecution[] = [];
   private readonly _times = new Map<string, number>();
   private readonly _unknown = new Set<string>();

@@ -66,6 +66,7 @@ export class Refiller implements IDisposable {
     }
     this._isDisposed = true;
     this._retry.pause();
+    this._listing.giveUp();
     this._filler.dispose();
     this._acting.dispose();
     this._sharing.dispose();
