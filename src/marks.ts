@@ -1,5 +1,6 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
 
 import type { Clock } from './clock';
 import { cellOf, isOf } from './notebooks';
@@ -51,7 +52,8 @@ export class Marks {
   }
 
   dispose(): void {
-    this.model.changed.disconnect(this.update, this);
+    // Of another view of the document context and session go on.
+    Signal.clearData(this);
     this._stop?.();
     this._stop = null;
     this._marks.forEach(mark => mark.remove());

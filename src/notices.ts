@@ -25,7 +25,8 @@ export class Notices {
     const actions = [
       { label: trans.__('Show'), callback: () => show(execution) }
     ];
-    if (!this.desktop && permission() === 'default') {
+    // Also where the setting says so: only this browser's user can allow it here.
+    if (permission() === 'default') {
       actions.push({
         label: trans.__('Tell me on the desktop too'),
         callback: () => void this.askDesktop()

@@ -82,6 +82,21 @@ describe('the setting for notices on the desktop', () => {
     expect(made).toHaveBeenCalledTimes(1);
   });
 
+  it('that cannot be kept says so, and counts as long as the page', async () => {
+    FakeNotification.permission = 'default';
+    set.mockRejectedValueOnce(new Error('The disk is full.'));
+    await start(settings);
+    ended.emit(ENDED);
+    const [{ options }] = Toasts.manager.notifications;
+    options.actions?.[1].callback(new MouseEvent('click'));
+    await new Promise(resolve => setTimeout(resolve));
+    const told = Toasts.manager.notifications.map(({ message }) => message);
+    expect(told).toContain('The disk is full.');
+    FakeNotification.permission = 'granted';
+    ended.emit(ENDED);
+    expect(made).toHaveBeenCalledTimes(1);
+  });
+
   it('that cannot be read leaves the notifications in the page', async () => {
     const warn = jest.spyOn(console, 'warn').mockImplementation();
     await start(() => Promise.reject(new Error('no schema')));

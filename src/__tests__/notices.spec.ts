@@ -134,6 +134,12 @@ describe('notices on the desktop', () => {
     expect(offered()).toBeUndefined();
   });
 
+  it('are offered though they are wanted, where the browser was never asked', () => {
+    notices.desktop = true;
+    notices.tell(ended);
+    expect(offered()).toBeDefined();
+  });
+
   it('tell once, and lead to the cell', () => {
     FakeNotification.permission = 'granted';
     notices.desktop = true;

@@ -13,8 +13,8 @@ const EXAMPLE = 'ssh root@203.0.113.7 -p 40022';
 /** One field: the ssh command as a provider shows it, or a host of ~/.ssh/config. */
 export function AddPod(props: {
   actions: IActions;
-  /** Where it is not all there is: how to go back. */
-  onDone?: () => void;
+  /** Where it is not all there is: how to go back, with the focus or without it. */
+  onDone?: (focus: boolean) => void;
 }): JSX.Element {
   const { actions, onDone } = props;
   const trans = useTrans();
@@ -23,6 +23,7 @@ export function AddPod(props: {
   const [hosts, setHosts] = React.useState<readonly string[]>([]);
   const [busy, setBusy] = React.useState(false);
   const [error, setError] = React.useState('');
+  const form = React.useRef<HTMLFormElement>(null);
   const field = React.useRef<HTMLInputElement>(null);
   const opened = React.useRef(onDone !== undefined);
   const here = React.useRef(true);
@@ -43,12 +44,20 @@ export function AddPod(props: {
     };
   }, [actions]);
 
+  /** Whether the keyboard is still in the panel: who went on elsewhere is left there. */
+  const isFocused = () => {
+    const { activeElement, body } = document;
+    const panel = form.current?.closest('.jp-RemoteGPU-panel');
+    return activeElement === body || !!panel?.contains(activeElement);
+  };
   const attempt = async (work: () => Promise<void>) => {
     setBusy(true);
     setError('');
     try {
       await work();
-      onDone?.();
+      if (here.current) {
+        onDone?.(isFocused());
+      }
     } catch (reason) {
       if (!here.current) {
         // The pod was seen meanwhile, and the form has made room for it.
@@ -56,10 +65,12 @@ export function AddPod(props: {
       } else if (reason instanceof AddedError) {
         tellError(reason, trans);
         setSSH('');
-        onDone?.();
+        onDone?.(isFocused());
       } else {
         setError(errorSentence(reason, trans));
-        field.current?.focus();
+        if (isFocused()) {
+          field.current?.focus();
+        }
       }
     } finally {
       if (here.current) {
@@ -78,7 +89,7 @@ export function AddPod(props: {
   };
 
   return (
-    <form className="jp-RemoteGPU-add" onSubmit={submit} noValidate>
+    <form ref={form} className="jp-RemoteGPU-add" onSubmit={submit} noValidate>
       <label htmlFor={`${id}-ssh`}>{trans.__('ssh command')}</label>
       <input
         id={`${id}-ssh`}
@@ -118,7 +129,9 @@ export function AddPod(props: {
         >
           {trans.__('Try with a pod on this machine')}
         </Button>
-        {onDone && <Button onClick={onDone}>{trans.__('Cancel')}</Button>}
+        {onDone && (
+          <Button onClick={() => onDone(true)}>{trans.__('Cancel')}</Button>
+        )}
       </div>
     </form>
   );

@@ -13,7 +13,7 @@ const AGAIN_MS = 30_000;
 
 /**
  * The kernels on the pods. They are asked for when this is shown, when `version` changes, and
- * from time to time while `visible`.
+ * from time to time while `visible`: somebody looks, and there is a server to be asked.
  */
 export function Kernels(props: {
   version: string;
@@ -27,10 +27,12 @@ export function Kernels(props: {
   const [error, setError] = React.useState('');
   const [shown, setShown] = React.useState(PAGE);
   const asked = React.useRef(0);
+  const waits = React.useRef(false);
 
   const ask = React.useCallback(async () => {
     const number = ++asked.current;
     const newest = () => number === asked.current;
+    waits.current = true;
     try {
       const found = await actions.kernels();
       if (newest()) {
@@ -41,6 +43,10 @@ export function Kernels(props: {
       if (newest()) {
         setError(errorSentence(reason, trans));
       }
+    } finally {
+      if (newest()) {
+        waits.current = false;
+      }
     }
   }, [actions, trans]);
 
@@ -50,7 +56,7 @@ export function Kernels(props: {
     }
     void ask();
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') {
+      if (document.visibilityState === 'visible' && !waits.current) {
         void ask();
       }
     }, AGAIN_MS);

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { isAway } from '../tokens';
 import type { IOffer, IPlacedExecution, IPod } from '../types';
 import { AddPod } from './AddPod';
 import type { IActions } from './context';
@@ -97,7 +98,7 @@ function Sections(
     onFold: (id: string, open: boolean) => void;
   }
 ): JSX.Element {
-  const { pods, active, actions, folds, onFold, visible } = props;
+  const { pods, active, actions, folds, link, onFold, visible } = props;
   const trans = useTrans();
   const [adding, setAdding] = React.useState(false);
   const plus = React.useRef<HTMLButtonElement>(null);
@@ -113,9 +114,11 @@ function Sections(
     }
     setAdding(!adding);
   };
-  const done = React.useCallback(() => {
+  const done = React.useCallback((focus: boolean) => {
     setAdding(false);
-    plus.current?.focus();
+    if (focus) {
+      plus.current?.focus();
+    }
   }, []);
   return (
     <>
@@ -160,7 +163,7 @@ function Sections(
       <Fold {...fold('kernels')} title={trans.__('Kernels')}>
         <Kernels
           version={kernelVersion(pods)}
-          visible={visible}
+          visible={visible && !isAway(link.link)}
           several={pods.length > 1}
           actions={actions}
         />

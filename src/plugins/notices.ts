@@ -5,6 +5,7 @@ import type {
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { tellError } from '../dialogs';
 import { CommandIDs, DOMAIN } from '../ids';
 import { Notices } from '../notices';
 import { IRemoteGPU } from '../tokens';
@@ -33,7 +34,10 @@ export const notices: JupyterFrontEndPlugin<void> = {
       },
       onDesktop: () => {
         teller.desktop = true;
-        void registry?.set(ID, DESKTOP, true);
+        // What cannot be kept counts as long as this page.
+        registry
+          ?.set(ID, DESKTOP, true)
+          .catch((error: unknown) => tellError(error, trans));
       }
     });
     model.ended.connect((_, execution) => teller.tell(execution));
