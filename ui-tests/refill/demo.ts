@@ -22,6 +22,7 @@ export interface ISavedCell {
   readonly metadata: { remote_gpu?: { execution: string; state: string } };
   readonly outputs: {
     output_type: string;
+    name?: string;
     text?: string | string[];
     data?: Record<string, unknown>;
     ename?: string;
@@ -194,6 +195,17 @@ export async function command(
 /** Begin to run a cell, as the user does. */
 export function run(page: Page, index = 0): Promise<void> {
   return command(page, 'notebook:run-cell', index);
+}
+
+/** Open a new notebook of these sources, and begin to run its first cell. */
+export async function begin(
+  page: Page,
+  name: string,
+  ...sources: string[]
+): Promise<void> {
+  write(name, ...sources);
+  await open(page, name);
+  await run(page);
 }
 
 /** Restart the notebook's local kernel; it is not waited for. */

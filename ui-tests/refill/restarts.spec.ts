@@ -2,6 +2,7 @@
 import { expect, test } from './calm';
 import {
   PATIENCE,
+  begin,
   connect,
   open,
   output,
@@ -9,8 +10,7 @@ import {
   restart,
   run,
   savedWhen,
-  textOf,
-  write
+  textOf
 } from './demo';
 
 test.beforeAll(connect);
@@ -24,9 +24,7 @@ import time
 from tqdm.notebook import tqdm
 for i in tqdm(range(120)):
     time.sleep(0.25)`;
-  write(file, bar, '%%gpu\nprint(6 * 7)');
-  await open(page, file);
-  await run(page);
+  await begin(page, file, bar, '%%gpu\nprint(6 * 7)');
   const percent = async () =>
     Number(/(\d+)%/.exec(await output(page).innerText())?.[1] ?? -1);
   await expect.poll(percent, PATIENCE).toBeGreaterThan(1);
@@ -53,10 +51,8 @@ for i in range(12):
     print('line', i, flush=True)
     time.sleep(0.25)
 os.kill(os.getpid(), 9)`;
-  write(file, dies, '%%gpu\nprint("never")');
   const first = await context.newPage();
-  await open(first, file);
-  await run(first);
+  await begin(first, file, dies, '%%gpu\nprint("never")');
   await run(first, 1);
   await expect(output(first)).toContainText('line 3\n', PATIENCE);
   await savedWhen(first, file, 'partial');
