@@ -2,6 +2,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
+import { KEY } from '../refill/rule';
 import { Sharing } from '../refill/sharing';
 import { FilledNotebook, settled, text } from './filled';
 
@@ -171,6 +172,28 @@ describe('a cell of a document that pages share', () => {
     await settled();
     expect(notebook.outputs).toEqual([text('ab')]);
   });
+
+  it.each([
+    ['run anew', { execution: 'two', state: 'complete' }, [text('new')]],
+    ['cleared', { execution: 'one', state: 'replaced' }, []]
+  ])(
+    'has no note, nor its Undo, once another page has %s it',
+    async (_, shows, outputs) => {
+      const { model, cell } = notebook;
+      model.said.set('one', { outputs: [text('ab')], outcome: 'ok' });
+      await notebook.list(['one']);
+      expect(notebook.note).not.toBeNull();
+      cell.outputs.fromJSON(outputs);
+      cell.setMetadata(KEY, shows);
+      if (shows.execution === 'two') {
+        model.ran('two', { requested: 2000 });
+      }
+      await notebook.refiller.check();
+      await settled();
+      expect(notebook.note).toBeNull();
+      expect(notebook.outputs).toEqual(outputs);
+    }
+  );
 
   it('is not written to where that page came while this one asked', async () => {
     const { model } = notebook;

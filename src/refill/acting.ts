@@ -75,11 +75,12 @@ export class Acting implements IDisposable {
 
   /** Fill, offer and leave, by what is known now. */
   decide(): void {
-    const { document, listing, offers, panel } = this.parts;
+    const { document, filler, listing, offers, panel } = this.parts;
     if (this.isDisposed || !listing.isKnown) {
       return;
     }
     this._tell();
+    filler.tidy();
     const decisions = decide(document.cells, listing.executions, {
       times: listing.times,
       gone: offers.gone,

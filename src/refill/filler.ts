@@ -119,6 +119,18 @@ export class Filler implements IDisposable {
     return any;
   }
 
+  /** Let go of what is not there any more: somebody who shares the document has replaced it. */
+  tidy(): void {
+    for (const [cell, { execution, hasWritten }] of this._fillings) {
+      const shows = showsOf(cell);
+      const isThere =
+        shows?.execution === execution.id && shows.state !== 'replaced';
+      if (hasWritten && !isThere) {
+        this.release(cell);
+      }
+    }
+  }
+
   /** Another page of those that share the document goes on with the cell. */
   handOver(cell: ICodeCellModel): void {
     if (this._followers.has(cell)) {
