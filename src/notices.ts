@@ -61,7 +61,7 @@ export class Notices {
         return trans.__('Done after %1: “%2” (%3)', time, line, where);
       case 'died':
         return trans.__(
-          'The kernel died after %1: “%2” (%3)',
+          'The kernel ended after %1: “%2” (%3)',
           time,
           line,
           where

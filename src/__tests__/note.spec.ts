@@ -68,7 +68,7 @@ describe('the note at a cell that was filled', () => {
 
   it.each([
     ['ok', /from the pod, [^.]*–…Undo×$/],
-    ['died', /from the pod, [^.]*–…\. The kernel diedUndo×$/],
+    ['died', /from the pod, [^.]*–…\. The kernel endedUndo×$/],
     ['aborted', /from the pod, [^.]*–…\. The cell was taken back unrunUndo×$/]
   ])('says how an execution ended: %s', (outcome, expected) => {
     const stream = { output_type: 'stream', name: 'stdout', text: 'a' };

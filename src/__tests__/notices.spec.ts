@@ -35,7 +35,7 @@ describe('notices', () => {
   it.each([
     ['ok', 'success', /^Done after 1:40: “idata/],
     ['error', 'error', /^Failed after 1:40: “idata/],
-    ['died', 'error', /^The kernel died after 1:40: “idata/]
+    ['died', 'error', /^The kernel ended after 1:40: “idata/]
   ])('of one that ended %s', (outcome, type, words) => {
     const ended = placed({ outcome, started: 2000, ended: 2100 });
     notices.tell(ended);

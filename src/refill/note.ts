@@ -65,7 +65,7 @@ export class Note {
     const text = [
       told,
       outcome ? '' : (said ?? '').replace(/\.$/, ''),
-      outcome === 'died' ? trans.__('The kernel died') : '',
+      outcome === 'died' ? trans.__('The kernel ended') : '',
       outcome === 'aborted' ? trans.__('The cell was taken back unrun') : '',
       asText ? hint : ''
     ]

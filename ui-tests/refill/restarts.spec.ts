@@ -68,7 +68,7 @@ os.kill(os.getpid(), 9)`;
   expect(error.ename).toBe('KernelDied');
   expect(error.evalue).toContain('The kernel on demo was killed by SIGKILL');
   expect(cells[0].execution_count).toBe(1);
-  await expect(page.getByText('The kernel died')).toBeVisible();
+  await expect(page.getByText('The kernel ended')).toBeVisible();
   await expect(output(page)).toContainText('KernelDied');
   await expect(page.locator('.jp-InputPrompt').first()).toHaveText('[1]:');
   await reload(page);
