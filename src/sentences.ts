@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { foremostOf } from './executions';
 import { RequestError } from './request';
+import type { Link } from './tokens';
 import type { IPlacedExecution, IPod } from './types';
 
 /** `1:02:31`, or `12:31` below an hour. */
@@ -178,6 +179,21 @@ export function shortStates(
     .filter(pod => pod !== null)
     .map(pod => shortState(pod, now, trans))
     .join(' · ');
+}
+
+/** What one line says where nobody knows how the pods are by now; null: it is known. */
+export function shortLink(link: Link, trans: TranslationBundle): string | null {
+  switch (link) {
+    case 'unknown':
+    case 'ok':
+      return null;
+    case 'server-gone':
+      return trans.__('Remote GPU: no server');
+    case 'logged-out':
+      return trans.__('Remote GPU: not logged in');
+    default:
+      return trans.__('Remote GPU: trouble, see the panel');
+  }
 }
 
 export function loggedOut(trans: TranslationBundle): string {

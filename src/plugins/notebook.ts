@@ -11,7 +11,7 @@ import { isGPUCell, toggle, usesMagics } from '../cells';
 import { CommandIDs, DOMAIN } from '../ids';
 import { gpuIcon, stateIcon } from '../icons';
 import { Magics } from '../magics';
-import { foremost, shortStates } from '../sentences';
+import { foremost, shortLink, shortStates } from '../sentences';
 import { IRemoteGPU } from '../tokens';
 
 /** "Run on GPU" in the toolbars, and the magics that it takes. */
@@ -37,7 +37,12 @@ export const notebook: JupyterFrontEndPlugin<void> = {
         : null;
     };
     const statesNow = () =>
+      shortLink(model.link, trans) ??
       shortStates(model.pods, model.active, model.now(), trans);
+    const stateNow = () =>
+      shortLink(model.link, trans) === null
+        ? foremost(model.pods, model.active)?.state
+        : undefined;
     /** Whether this button is the one that tells how the pod is. */
     const tells = (place: unknown) => bar === null && place === 'notebook';
 
@@ -55,7 +60,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       className: () => (isGPUCell(source() ?? '') ? 'lm-mod-toggled' : ''),
       icon: ({ place }) =>
         place === 'notebook'
-          ? stateIcon(foremost(model.pods, model.active)?.state)
+          ? stateIcon(stateNow())
           : place === 'cell'
             ? gpuIcon
             : undefined,

@@ -7,7 +7,7 @@ import { Clock } from '../clock';
 import { Surroundings, useNow, useTrans } from '../components/context';
 import { Elapsed, look } from '../components/parts';
 import { firstLine, foremostOf } from '../executions';
-import { foremost, shortState, troubled } from '../sentences';
+import { foremost, shortLink, shortState, troubled } from '../sentences';
 import type { IRemoteGPU } from '../tokens';
 import type { IPlacedExecution, IPod } from '../types';
 
@@ -44,11 +44,7 @@ export class StatusItem extends ReactWidget {
           title={trans.__('Remote GPU: open the panel')}
           onClick={this.onClick}
         >
-          {model.link === 'server-gone' ? (
-            trans.__('Remote GPU: no server')
-          ) : model.link === 'logged-out' ? (
-            trans.__('Remote GPU: not logged in')
-          ) : (
+          {shortLink(model.link, trans) ?? (
             <Status pods={model.pods} active={model.active} />
           )}
         </button>
