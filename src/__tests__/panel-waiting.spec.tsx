@@ -5,7 +5,7 @@ import type { Root } from 'react-dom/client';
 
 import type { IActions } from '../components/context';
 import { Panel } from '../components/Panel';
-import { parseSnapshot } from '../parse';
+import { parseKernels, parseSnapshot } from '../parse';
 import type { Link } from '../tokens';
 import type { IKernelList } from '../types';
 import { fakeActions } from './fake-actions';
@@ -98,6 +98,30 @@ describe('while the panel waits for an answer', () => {
     await show('ok', true);
     await act(() => rested(() => jest.advanceTimersByTime(100_000)));
     expect(actions.kernels).toHaveBeenCalledTimes(1);
+  });
+
+  it('for the end of a kernel, that is not asked for again', async () => {
+    const row = { id: 'k', pod: 'p', alive: true, notebook: '/w/n.ipynb' };
+    actions.kernels.mockResolvedValue(parseKernels({ kernels: [row] }));
+    const end = withResolvers();
+    actions.restart.mockReturnValueOnce(end.promise.then(() => true));
+    await show('ok', true);
+    const names = ['Restart', 'Stop'].map(
+      each => `${each} the kernel of n.ipynb…`
+    );
+    const off = () =>
+      names.map(name => button(name).getAttribute('aria-disabled'));
+    expect(off()).toEqual(['false', 'false']);
+    for (const name of [names[0], ...names]) {
+      await press(name);
+    }
+    expect(off()).toEqual(['true', 'true']);
+    expect(actions.restart).toHaveBeenCalledTimes(1);
+    expect(actions.stop).not.toHaveBeenCalled();
+    await act(() => rested(() => end.resolve()));
+    await act(() => rested(() => undefined));
+    expect(off()).toEqual(['false', 'false']);
+    expect(actions.kernels).toHaveBeenCalledTimes(2);
   });
 
   it('for the server, it asks for kernels when that is back', async () => {

@@ -67,8 +67,10 @@ export function Kernels(props: {
   }, [ask, version, visible]);
 
   const rows = React.useMemo(() => sorted(list?.kernels ?? []), [list]);
-  const after = (work: Promise<boolean>) => {
-    void work.then(done => (done ? ask() : undefined));
+  const after = async (work: Promise<boolean>) => {
+    if (await work) {
+      void ask();
+    }
   };
   return (
     <>
@@ -121,11 +123,19 @@ export function Kernels(props: {
 function Row(props: {
   kernel: IKernelRow;
   several: boolean;
-  onRestart: () => void;
-  onStop: () => void;
+  onRestart: () => Promise<void>;
+  onStop: () => Promise<void>;
 }): JSX.Element {
   const { kernel, several, onRestart, onStop } = props;
   const trans = useTrans();
+  // It may take a while until a kernel has ended.
+  const [busy, setBusy] = React.useState(false);
+  const press = (work: () => Promise<void>) => {
+    if (!busy) {
+      setBusy(true);
+      void work().finally(() => setBusy(false));
+    }
+  };
   const name = kernel.notebook
     ? fileName(kernel.notebook)
     : kernel.displayName || trans.__('Kernel %1', kernel.id.slice(0, 8));
@@ -162,7 +172,8 @@ function Row(props: {
             <Button
               className="jp-RemoteGPU-button jp-mod-small"
               aria-label={trans.__('Restart the kernel of %1…', name)}
-              onClick={onRestart}
+              aria-disabled={busy}
+              onClick={() => press(onRestart)}
             >
               {trans.__('Restart…')}
             </Button>
@@ -170,7 +181,8 @@ function Row(props: {
           <Button
             className="jp-RemoteGPU-button jp-mod-small"
             aria-label={trans.__('Stop the kernel of %1…', name)}
-            onClick={onStop}
+            aria-disabled={busy}
+            onClick={() => press(onStop)}
           >
             {trans.__('Stop…')}
           </Button>
