@@ -66,6 +66,14 @@ def test_what_is_dropped_of_a_flood_is_counted_exactly(
 
     # The mirror ends in the midst of a segment that will be emptied on the pod.
     until(in_its_midst, "a cell in the midst of a segment", 60)
+    # Between the texts alone (joined ones have their ids once) and messages as large as those
+    # that came as the kernel sent them, while somebody read.
+    largest = SPREAD + max(
+        sum(len(part) for part in record.parts)
+        for record in face.of(cell)
+        if record.type == "stream" and "pieces" not in record.head
+    )
+    bytes_each = LINE * lines, largest
     # Nobody reads: no face, and no daemon that copies.
     face.close()
     place.face.request("pod.disconnect", name="pod")
@@ -83,7 +91,9 @@ def test_what_is_dropped_of_a_flood_is_counted_exactly(
     go_on.touch()
     assert late.ended(cell, 60)["outcome"] == "ok"
     late.in_order()
-    assert _check(late, cell, messages, lines)[0] == 0, "the beginning stays while the cell runs"
+    assert _check(late, cell, messages, bytes_each)[0] == 0, (
+        "the beginning stays while the cell runs"
+    )
     log = place.daemon.folder / "mirrors" / face.kernel / "log"
     until(lambda: _size(log) <= 1.1 * bound, "a mirror within its bound", 5 * TIDY_SECONDS)
     late.close()
@@ -91,11 +101,13 @@ def test_what_is_dropped_of_a_flood_is_counted_exactly(
     again = KernelFace(place.face, "pod", opened=face.opened)
     again.ended(cell, 60)
     again.in_order()
-    _check(again, cell, messages, lines)
+    _check(again, cell, messages, bytes_each)
 
 
-def _check(face: KernelFace, cell: str, messages: int, lines: int) -> list[int]:
+def _check(face: KernelFace, cell: str, messages: int, bytes_each: tuple[int, int]) -> list[int]:
     """All lines that came are right and in order, the rest is what the gaps say; the lines."""
+    least, most = bytes_each
+    lines = least // LINE
     numbers = [int(line) for line in face.text(cell).splitlines()]
     gaps = [r for r in face.of(cell) if r.type == "gap"]
     missing = sum(int(g.content["messages"]) for g in gaps)
@@ -108,15 +120,8 @@ def _check(face: KernelFace, cell: str, messages: int, lines: int) -> list[int]:
     assert len(numbers) == lines * came[True]
     assert sorted(set(numbers)) == numbers
     assert numbers[-1] == lines * messages - 1, "the end stays"
-    # Between the texts alone (joined ones have their ids once) and messages as large as those
-    # that came as the kernel sent them.
-    whole = [
-        sum(len(p) for p in r.parts)
-        for r in face.of(cell)
-        if r.type == "stream" and "pieces" not in r.head
-    ]
     dropped = sum(int(g.content["bytes"]) for g in gaps)
-    assert LINE * lines * (missing - OTHERS) <= dropped <= (max(whole) + SPREAD) * missing
+    assert least * (missing - OTHERS) <= dropped <= most * missing
     assert all("bound" in g.content["reason"] for g in gaps)
     return numbers
 
