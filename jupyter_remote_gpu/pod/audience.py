@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ import zmq
 
 from ..errors import PodError
 from .peers import Peer, Service
+from .saying import say
 
 _PAUSE_SECONDS = 1.0
 """How long nobody is let in after the system could not (no file descriptor was left)."""
@@ -111,7 +111,7 @@ class Audience:
         try:
             yield
         except Exception:  # noqa: BLE001 - logged; hours of work must not end by it
-            traceback.print_exc()
+            say(traceback.format_exc())
             if peer.refused:
                 peer.close()
             else:
@@ -122,7 +122,7 @@ class Audience:
             sock, _ = self._listener.accept()
         except OSError as e:
             # The one that waits would wake us at once, again and again.
-            print(f"nobody can be let in: {e.strerror}", file=sys.stderr)
+            say(f"nobody can be let in: {e.strerror}")
             self._poller.unregister(self._listener)
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
             return

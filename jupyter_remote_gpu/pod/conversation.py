@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from .executions import Execution, Queue
 from .journal import Journal
 from .kernel import KernelProcess
 from .messages import KernelSockets
+from .saying import say
 
 LATE_SECONDS = 60.0
 """How long after its ``idle`` a kernel's reply is waited for: they come on two sockets."""
@@ -106,10 +106,7 @@ class Conversation:
             content = {"code": _PRELUDE, "silent": True, "store_history": False}
             self._probes.add(self._zmq.send_new("shell", "execute_request", content))
         else:
-            print(
-                f"no ipykernel ({self._implementation}): its output queue may be bounded",
-                file=sys.stderr,
-            )
+            say(f"no ipykernel ({self._implementation}): its output queue may be bounded")
         for channel, parts in self._held:
             self._zmq.send(channel, parts)
         self._held.clear()
@@ -151,7 +148,7 @@ class Conversation:
                 f"be changed ({content.get('ename')}: {content.get('evalue')}): while its pod is "
                 "very busy, lines of its output can be lost."
             )
-            print(self.trouble, file=sys.stderr)
+            say(self.trouble)
         self._begin()
 
     def _record(

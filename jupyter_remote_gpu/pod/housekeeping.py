@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ..wire.retention import Retention
 from ..wire.rewriting import PAUSE_SECONDS, Rewriting
 from .journal import Journal
 from .machine import Beat
+from .saying import say
 
 DEFAULT_BYTES = 2 << 30
 FREE_SHARE = 10
@@ -64,7 +64,7 @@ class Housekeeping:
                 self._retention.done(task)
             else:
                 self._retention.failed(task)
-                print(failure, file=sys.stderr, flush=True)
+                say(failure)
                 self._quiet_until = time.monotonic() + PAUSE_SECONDS
         if not self._journal.dirty or time.monotonic() < self._quiet_until:
             return

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -30,6 +29,7 @@ from .kernel import KernelProcess
 from .machine import machine
 from .peers import Peer
 from .processes import boot, members, start_time
+from .saying import say
 
 LINGER_SECONDS = 10.0
 """How long readers may take the rest after the kernel ended (the journal stays readable)."""
@@ -142,7 +142,7 @@ class Keeper:
             try:
                 files.dump(self.folder / "kernel.json", info)
             except OSError as e:
-                print(f"kernel.json: {e.strerror}", file=sys.stderr)
+                say(f"kernel.json: {e.strerror}")
             else:
                 self.info = info
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.support.keeper import Bridge, PodCommands
+import time
+
+import pytest
+
+from tests.support.disks import filled, small_disk
+from tests.support.keeper import PATIENCE, Bridge, PodCommands
+from tests.support.sshd import can_hide
 
 COUNTING = """
 import os, time
@@ -73,3 +79,27 @@ def test_a_reply_that_comes_late_is_waited_for(kernel: Bridge) -> None:
         "kernel.session.send = late"
     )
     assert kernel.run(code)["outcome"] == "ok"
+
+
+@pytest.mark.skipif(not can_hide(), reason="only root makes a small disk")
+def test_a_log_without_room_for_a_word_costs_no_kernel(commands: PodCommands) -> None:
+    gate = commands.home / "gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)"
+    with small_disk(commands.state, 4 << 20):
+        # One byte: what the cell has said is to make room at its end, which takes room first.
+        kernel = commands.start(limits={"journal_bytes": 1})
+        first = commands.state / "kernels" / kernel.kernel / "journal" / f"{1:020d}.seg"
+        written = {first.stat().st_ino}
+        execution = kernel.execute(f"print('x' * 70_000)\n{wait}")  # a whole segment
+        end = time.monotonic() + PATIENCE
+        while len(written) < 3:  # as written, compacted, and without what belongs to other cells
+            assert time.monotonic() < end, "it was not rewritten"
+            time.sleep(0.005)
+            written.add(first.stat().st_ino)
+        with filled(commands.state):
+            gate.touch()
+            assert kernel.record("ended", execution).content["outcome"] == "ok"
+            assert kernel.run("print('after')")["outcome"] == "ok"
+        assert kernel.run("print('with room')")["outcome"] == "ok"
+        commands.run("stop", {"kernel": kernel.kernel})
+        kernel.until_end()
