@@ -225,6 +225,8 @@ class KernelLink:
                 self.state.append(records)
                 if self.state.mirror.log.congested:
                     await self.state.mirror.until_room()
+            if self.state.fault is not None:
+                return None  # all of the journal is here, and it is not the one that we had
 
     def _welcome(self, bridge: Bridge, message: dict[str, Any]) -> None:
         if message.get("type") != "welcome" or not isinstance(message.get("next"), int):

@@ -58,6 +58,7 @@ class KernelState:
         self.failure: RemoteGPUError | None = None
         self._on_change = on_change
         self._next = 0
+        self._final = False
         self._bridged = False
         self._pod_trouble: object = None
         self._writing: asyncio.Task[None] | None = None
@@ -101,6 +102,7 @@ class KernelState:
             self.mirror.note(started=welcome["started"])
         self.alive = bool(welcome.get("alive"))
         self._next = int(welcome["next"])
+        self._final = welcome.get("final") is True
         self._bridged = True
         self._pod_trouble = welcome.get("trouble")
         self._tell_trouble()
@@ -240,6 +242,9 @@ class KernelState:
         if not self.synced:
             self.synced = True
             self.mirror.wake()
+        if self._final and self.mirror.executions.died is None and self.fault is None:
+            # Its first word after the lost end was `died`, at a number that we have already.
+            self.refused(WireError("the journal's end is older than the mirror", code="cursor"))
 
     # -- the faces' side
 

@@ -159,7 +159,7 @@ class _DeadKernel:
         self._taken: dict[tuple[Any, Any], tuple[int, str | None]] | None = None
 
     def greeting(self) -> dict[str, Any]:
-        return {"alive": False, "started": self._info.get("started")}
+        return {"alive": False, "final": True, "started": self._info.get("started")}
 
     def opened(self, peer: Peer) -> None:
         """Nobody else is here."""
