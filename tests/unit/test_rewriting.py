@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 import uuid
@@ -95,6 +96,21 @@ def test_without_room_it_is_tried_again_and_the_log_stays_as_it_is(
     run(house, journal)
     assert journal.log.size <= BOUND
     assert not list(tmp_path.rglob("*.new"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_that_it_failed_need_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A keeper's log lies on the disk that is full."""
+    journal, retention = journal_of(tmp_path, 2)
+    house = Housekeeping(journal, retention)
+    with monkeypatch.context() as patch, open("/dev/full", "wb", buffering=0) as full:
+        patch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))
+        patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+        house.turn()
+        house.turn()
+    assert journal.dirty
 
 
 def test_a_damaged_segment_is_left_and_not_tried_again(
