@@ -113,6 +113,8 @@ class RemoteKernel:
             for id in list(self.executions)[:-_KEPT]:
                 if self.executions[id].outcome is not None:
                     del self.executions[id]
+        if self.broken is not None:  # that was told to those that were there
+            execution.events.put(("broken", self.broken))
 
     def submit(self, execution: Execution, content: dict[str, Any], **more: Any) -> int:
         """Hand a cell over; its number is known before an answer can name it."""
@@ -173,12 +175,17 @@ class RemoteKernel:
         for execution in self._waiting():
             execution.died, execution.outcome = self.died, str(Outcome.DIED)
             execution.accepted.set()
+            execution.events.put(("ended", how))  # who waits may be in another thread
         self._end()
 
     async def on_batch(self, records: list[Record]) -> None:
         """Show what one read brought."""
         async with self.turn:
             await self._show(records)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let those look who wait for what is shown."""
         self._progress.set()
         self._progress = asyncio.Event()
 
@@ -284,7 +291,7 @@ class RemoteKernel:
         """The channel gave up by itself: whoever waits must hear of it."""
         if not done.cancelled() and (error := done.exception()) is not None:
             self.broken = error
-            self._progress.set()
+            self._go_on()
             self._tell(("broken", error))
 
     def _end(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import pytest
 
 from jupyter_remote_gpu.client.outputs import fold
+from jupyter_remote_gpu.errors import DaemonError
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.wire.records import Record
 from tests.support.magic import LOCAL_MSG_ID, ListSink, Setup
+from tests.support.script import PATIENCE
 
 E = "e" * 32
 
@@ -104,3 +107,30 @@ def test_an_odd_answer_of_the_daemon_ends_nothing() -> None:
     assert not execution.accepted.is_set()
     setup.control(type="ack", execution=E, record=3)
     assert execution.record == 3
+
+
+def test_who_waits_after_a_channel_gave_up_and_came_back_lets_others_work() -> None:
+    """`attach` of a cell while no daemon could be had: its reader is ahead of the kernel's own."""
+    setup = Setup()
+    setup.face.channel.done.set_exception(DaemonError("No daemon can be had."))
+    setup.remote.resume()
+
+    async def scenario() -> None:
+        waiting = asyncio.ensure_future(setup.remote.caught_up(1))
+        await asyncio.sleep(0)  # it waits, and does not hold the loop
+        await setup.remote.on_batch([setup.log.keeper("running", E)])
+        await waiting
+
+    loop = threading.Thread(target=asyncio.run, args=(scenario(),), daemon=True)
+    loop.start()
+    loop.join(PATIENCE)
+    assert not loop.is_alive()
+
+
+def test_a_cell_for_a_kernel_that_nobody_reads_any_more_hears_of_it() -> None:
+    """The channel gave up after the kernel was opened, before the cell was there to be told."""
+    setup = Setup()
+    setup.face.channel.done.set_exception(DaemonError("The daemon is newer."))
+    execution = setup.execution()
+    kind, error = execution.events.get(timeout=0)
+    assert (kind, str(error)) == ("broken", "The daemon is newer.")

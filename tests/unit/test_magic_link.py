@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_remote_gpu.magic.ending import finish
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied
 from jupyter_remote_gpu.magic.runner import Runner
@@ -119,6 +120,17 @@ def test_a_kernel_that_the_pod_has_no_more_ends_its_cell(setup: Setup, runner: R
         Script(setup, lambda: setup.control(type="link", **gone)).run(runner)
     assert setup.remote.died is not None
     assert waiting.state == "died"
+
+
+def test_a_cell_ends_when_its_kernel_is_ended_in_another_thread(
+    setup: Setup, execution: Execution
+) -> None:
+    """`%gpu restart` in a subshell: the kernel is let go of before its log says `ended`."""
+    setup.feed(setup.log.keeper("running", E))
+    setup.remote.lose({"gone": True})
+    assert execution.events.get(timeout=0)[0] == "ended"
+    with pytest.raises(KernelDied, match="is gone while this cell ran"):
+        finish(setup.shell, setup.remote, execution)
 
 
 def test_an_attached_cell_hears_that_the_kernel_is_gone(setup: Setup, execution: Execution) -> None:
