@@ -46,6 +46,8 @@ class OutputFold:
         ``ok``, ``error``, ``aborted`` or ``died``; None while it is queued or runs.
     ended, died : dict
         The keeper's words about the end of the execution, and of the kernel.
+    ran : bool
+        The kernel has taken it up.
     has_gaps : bool
         Something of it was dropped from the log; the outputs say what.
     """
@@ -65,6 +67,7 @@ class OutputFold:
         self.outcome: str | None = None
         self.ended: dict[str, Any] = {}
         self.died: dict[str, Any] = {}
+        self.ran = False
         self.has_gaps = False
         self.comms = CommFold(cursor) if comms is None else comms
         self._own_comms = comms is None
@@ -94,12 +97,14 @@ class OutputFold:
             self.comms.feed(rest)
         if missing := self._gaps.before(rest):
             self._area.add({"output_type": "stream", "name": "stderr", "text": missing})
-            self.has_gaps = True
+            self.has_gaps = self.ran = True
         if rest.channel == "keeper" and rest.type == "died":
             self.died = rest.content
         if rest.execution == self.execution:
             if rest.channel == "iopub":
                 self._on_message(rest)
+            elif rest.channel == "keeper" and rest.type == "running":
+                self.ran = True
             elif rest.channel == "keeper" and rest.type == "ended":
                 self.ended = rest.content
                 self.outcome = str(self.ended.get("outcome"))

@@ -207,7 +207,8 @@ class Reading(LogReading):
                 if told is not None and told.at > at:
                     fold.update_display(name, told.data, told.metadata)
         # Live the magic raises it; no message of the kernel says so.
-        end = end_output(outcome, str(found.get("pod")), {**fold.ended, **fold.died})
+        said = {**fold.ended, **fold.died}
+        end = end_output(outcome, str(found.get("pod")), said, ran=fold.ran)
         shown = fold.outputs if end is None else fold.and_then(end)
         outputs = [dict(output) for output in shown]  # theirs go on changing
         return Completed(

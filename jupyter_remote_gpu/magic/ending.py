@@ -42,7 +42,7 @@ def finish(shell: Any, remote: RemoteKernel, execution: Execution) -> None:
 def kernel_died(remote: RemoteKernel, execution: Execution) -> KernelDied:
     """The error that says how the kernel ended."""
     said = {**execution.ended, **execution.died}
-    return KernelDied(death(remote.pod, said, started=remote.ran))
+    return KernelDied(death(remote.pod, said, ran=execution.started_at is not None))
 
 
 def _page(shell: Any, execution: Execution) -> None:

@@ -58,8 +58,7 @@ class Handle:
         if self._execution.rejected is not None:
             said.append(str(self._execution.rejected))
         elif self._execution.outcome == Outcome.DIED:
-            how = how_it_died(self.pod, self._execution.died, started=self._remote.ran)
-            said.append(f"{how}.")
+            said.append(f"{how_it_died(self.pod, self._execution.died)}.")
         elif self._execution.outcome is None and self._remote.broken is not None:
             said.append(f"What became of it is not known: {self._remote.broken}")
         return said

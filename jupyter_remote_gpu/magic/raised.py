@@ -77,7 +77,7 @@ class ControlBack(_Shown, KeyboardInterrupt):
 
 
 class KernelDied(RemoteGPUError):
-    """The kernel on the pod ended while the cell ran; what it had printed stays."""
+    """The kernel on the pod ended that had the cell; what it had printed stays."""
 
     code = "kernel-died"
 

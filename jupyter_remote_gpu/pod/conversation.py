@@ -244,7 +244,8 @@ class Conversation:
                 name = signal.Signals(number).name
             except ValueError:
                 name = str(number)
-        note = {"code": status if status >= 0 else None, "signal": name, "asked": asked}
+        code = status if status >= 0 else None
+        note = {"code": code, "signal": name, "asked": asked, "ready": self.ready}
         self.journal.note("died", {**note, "idle": idle, "stderr": stderr})
         for execution in self.queue.all():
             content = {"execution": execution.id, "outcome": str(Outcome.DIED), "count": None}

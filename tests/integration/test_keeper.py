@@ -227,7 +227,7 @@ def test_stopped_by_the_users_word(commands: PodCommands, kernel: Bridge) -> Non
     kernel.run("1")
     kernel.tell(type="stop")
     died = kernel.record("died").content
-    assert (died["asked"], died["code"]) == (True, 0)
+    assert (died["asked"], died["code"], died["ready"]) == (True, 0, True)
     (listed,) = commands.run("list")["kernels"]
     assert (listed["alive"], listed["orphan"]) == (False, False)
 
@@ -235,7 +235,9 @@ def test_stopped_by_the_users_word(commands: PodCommands, kernel: Bridge) -> Non
 def test_a_kernel_that_dies_in_start_up_shows_its_stderr(commands: PodCommands) -> None:
     argv = [commands.python, "-c", "raise SystemExit('no such GPU library')", "{connection_file}"]
     bridge = commands.start(argv=argv)
-    assert "no such GPU library" in bridge.record("died").content["stderr"]
+    died = bridge.record("died").content
+    assert "no such GPU library" in died["stderr"]
+    assert died["ready"] is False
     bridge.close()
 
 

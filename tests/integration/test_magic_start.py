@@ -5,6 +5,15 @@ from __future__ import annotations
 from tests.support.bench import Bench
 from tests.support.daemon import until
 
+REFILLED = """
+from jupyter_remote_gpu.client import refill
+face = get_ipython()._jupyter_remote_gpu[0].face
+async def refilled():
+    async with refill.Kernels() as kernels:
+        done = await refill.completed(await face._opened(), h.id, kernels)
+    return done.outputs[-1]["evalue"]
+print(face.submit(refilled()).result())
+"""
 DIES = "import os, sys\nprint('no CUDA here', file=sys.stderr, flush=True)\nos._exit(3)"
 
 
@@ -26,6 +35,9 @@ def test_a_kernel_that_does_not_start_is_told_as_such(bench: Bench) -> None:
     bench.kernel.run("h = get_ipython().run_cell_magic('gpu', '--detach', '1')")
     until(lambda: bench.kernel.run("h.state").result == "'died'", "the handle's news", 30)
     assert "did not start: it ended with status 3" in str(bench.kernel.run("h.trouble").result)
+    attached = bench.kernel.run("h.attach()")
+    for evalue in (attached.reply["evalue"], bench.kernel.run(REFILLED).text().rstrip("\n")):
+        assert evalue == first.reply["evalue"]
     config.unlink()
     works = bench.gpu("1 + 1")
     assert works.result == "2"

@@ -162,4 +162,7 @@ def test_a_cell_that_did_not_end_by_itself_says_so(
     text, error = told[0]["outputs"]
     assert text["text"] == "said\n"
     assert "The kernel on pod was killed by SIGKILL" in error["evalue"]
+    assert "while this cell ran" in error["evalue"]
+    (unrun,) = told[1]["outputs"]
+    assert "before this cell began" in unrun["evalue"]
     assert asked(connected, first).json == told[0]

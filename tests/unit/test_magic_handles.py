@@ -72,6 +72,12 @@ def test_a_dead_kernel_is_told(setup: Setup, handle: Handle) -> None:
     assert "killed by SIGKILL" in handle.trouble[0]
 
 
+def test_a_kernel_that_did_not_start_is_told(setup: Setup, handle: Handle) -> None:
+    died = {"code": 3, "signal": None, "asked": False, "ready": False}
+    setup.feed(setup.log.keeper("died", **died), setup.log.ended(E, "died", **died))
+    assert handle.trouble == ["The kernel on demo did not start: it ended with status 3."]
+
+
 def test_a_cell_that_is_not_followed_is_unknown_until_it_is_again(
     setup: Setup, handle: Handle, capsys: pytest.CaptureFixture[str]
 ) -> None:
