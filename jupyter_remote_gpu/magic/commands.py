@@ -120,13 +120,13 @@ def interrupt(session: Session, args: Namespace) -> None:
     if remote is None or remote.died is not None:
         print(nothing)
         return
-    if isinstance(remote.broken, DaemonError):
-        remote.resume()  # there was no daemon: nobody would hear of it
-    # By its name: "whatever runs" would be void after a cut, when something else may run.
-    infos = session.pods(now=True).get(name, {}).get("kernels") or []
-    cells = [e for info in infos if info.get("id") == remote.id for e in user_cells(info)]
-    running = next((e["id"] for e in cells if e.get("state") == "running"), None)
     try:
+        if isinstance(remote.broken, DaemonError):
+            remote.resume()  # there was no daemon: nobody would hear of it
+        # By its name: "whatever runs" would be void after a cut, when something else may run.
+        infos = session.pods(now=True).get(name, {}).get("kernels") or []
+        cells = [e for info in infos if info.get("id") == remote.id for e in user_cells(info)]
+        running = next((e["id"] for e in cells if e.get("state") == "running"), None)
         print(stopping.interrupt(remote, running or remote.newest_open(), nothing))
     finally:
         session.release(remote)

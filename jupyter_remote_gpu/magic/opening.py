@@ -45,7 +45,8 @@ def open_kernel(session: Session, pod: str) -> tuple[RemoteKernel, str]:
         session.fresh.discard(pod)
         if before is not None:
             del session.kernels[pod]
-            before.lose({"gone": True})
+            if str(opened["kernel"]) != before.id:  # else it runs on, and so do its cells
+                before.lose({"gone": True})
             before.close(tell=True)
             # A terminal is not known by what it ran before; nor to the daemon what ran nothing.
             if not opened.get("before") or not before.ran:

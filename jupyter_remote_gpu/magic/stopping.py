@@ -6,9 +6,10 @@ import queue
 import time
 from typing import TYPE_CHECKING
 
-from ..errors import NotFound, PodError
+from ..errors import DaemonError, NotFound, PodError, RemoteGPUError
 from ..models import PodState
 from .kernels import RemoteKernel
+from .notices import stopped
 from .opening import bound_kernel
 from .raised import control_back
 from .runner import refuse_if_down
@@ -37,6 +38,8 @@ def interrupt(remote: RemoteKernel, execution: str | None, what: str) -> str:
     ------
     NotConnected
         If the pod was let go meanwhile: it runs on.
+    RemoteGPUError
+        If its channel gave up: the interrupt is not sent.
     """
     answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
     remote.interrupt(execution, answer.put)
@@ -46,6 +49,11 @@ def interrupt(remote: RemoteKernel, execution: str | None, what: str) -> str:
             done = answer.get(timeout=_TICK)
             break
         except queue.Empty:
+            if remote.broken is not None:
+                raise RemoteGPUError(
+                    f"It was not interrupted: {stopped(remote.broken)} Restart this notebook's kernel, "
+                    "then try again."
+                ) from remote.broken
             down = remote.link.get("state") not in (None, PodState.CONNECTED)
             if down or time.monotonic() > end:
                 return f"The link to {remote.pod} is down: the interrupt is sent when it is back."
@@ -69,6 +77,8 @@ def end_kernel(session: Session, remote: RemoteKernel) -> None:
     if remote.died is not None:
         return
     pod = remote.pod
+    if isinstance(remote.broken, DaemonError):
+        remote.resume()  # there was no daemon: nobody would hear of the end
     try:
         session.face.request("kernel.stop", timeout=60.0, pod=pod, kernel=remote.id)
         if not remote.over.wait(END_SECONDS):

@@ -7,11 +7,12 @@ import threading
 
 import pytest
 
-from jupyter_remote_gpu.errors import DaemonError, NotConnected
+from jupyter_remote_gpu.errors import DaemonError, NotConnected, RemoteGPUError, VersionMismatch
 from jupyter_remote_gpu.magic.arguments import parse_line
 from jupyter_remote_gpu.magic.commands import run_command
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.session import Session
+from tests.support.magic import FakeFace
 from tests.support.opening import Pod
 
 Out = pytest.CaptureFixture[str]
@@ -74,3 +75,28 @@ def test_an_interrupt_is_not_promised_by_a_channel_that_gave_up(session: Session
     asyncio.run(remote.on_control({"type": "link", "state": "reconnecting"}))
     run(session, "interrupt")
     assert (pod.channel.resumed, remote.broken) == (1, None)
+
+
+def test_an_interrupt_that_nobody_will_send_is_not_promised(session: Session, pod: Pod) -> None:
+    """The daemon is newer than this face, say: no channel can be had any more."""
+    session.kernel("a")
+    pod.channel.done.set_exception(VersionMismatch("The daemon is newer."))
+    with pytest.raises(RemoteGPUError, match=r"not interrupted: The daemon is newer\."):
+        run(session, "interrupt")
+
+
+def test_a_kernel_that_was_only_read_to_interrupt_it_is_let_go(session: Session, pod: Pod) -> None:
+    def bound(_: object) -> dict[str, object]:
+        pod.answers["snapshot"] = None
+        return pod.told(7, joined=True)
+
+    def asked(op: str, **args: object) -> object:
+        if op == "snapshot" and session.others:
+            raise DaemonError("It does not answer.")
+        return FakeFace.request(pod, op, **args)
+
+    pod.answers["kernel.open"] = bound
+    pod.request = asked  # type: ignore[method-assign, assignment]
+    with pytest.raises(DaemonError):
+        run(session, "interrupt")
+    assert (session.others, pod.channel.closed) == ({}, True)

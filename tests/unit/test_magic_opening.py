@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.errors import DaemonError, NotConnected, NotFound
+from jupyter_remote_gpu.errors import DaemonError, NotConnected, NotFound, WireError
 from jupyter_remote_gpu.magic.arguments import parse_line
 from jupyter_remote_gpu.magic.commands import run_command
 from jupyter_remote_gpu.magic.execution import Execution
@@ -130,6 +130,34 @@ def test_a_kernel_whose_channel_broke_is_followed_again(session: Session, pod: P
     assert old.broken is not None
     assert session.kernel("a") == (old, "")
     assert (pod.channel.resumed, pod.opened, old.broken) == (1, 1, None)
+
+
+def test_a_kernel_that_is_opened_again_is_not_told_to_be_gone(session: Session, pod: Pod) -> None:
+    """Its channel broke for good, and it runs on: so does what was detached there."""
+    old, _ = session.kernel("a")
+    detached = Execution("e" * 32, "local", 1, {})
+    old.add(detached)
+    pod.channel.done.set_exception(WireError("Records are missing."))
+    pod.answers["kernel.open"] = lambda _: pod.told(1)
+    new, _ = session.kernel("a")
+    assert new is not old
+    assert detached.outcome is None
+
+
+def test_a_restart_hears_the_end_though_there_was_no_daemon_before(
+    session: Session, pod: Pod, capsys: Out
+) -> None:
+    remote, _ = session.kernel("a")
+    pod.channel.done.set_exception(DaemonError("No daemon can be had."))
+
+    def stop(_: Any) -> dict[str, Any]:
+        if pod.channel.resumed:  # else nobody reads what it says
+            feed(remote, died())
+        return {}
+
+    pod.answers["kernel.stop"] = stop
+    run(session, "restart")
+    assert "was ended" in capsys.readouterr().out
 
 
 def test_a_cell_for_a_kernel_that_is_gone_gets_a_fresh_one(
