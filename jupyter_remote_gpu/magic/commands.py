@@ -58,8 +58,8 @@ def connect(session: Session, args: Namespace) -> None:
     session.listeners.append(news.put)
     deadline = time.monotonic() + CONNECT_SECONDS
     shown = None
-    pod = session.pods(now=True).get(name, {})
     try:
+        pod = session.pods(now=True).get(name, {})
         while True:
             state = str(pod.get("state"))
             if state != shown:

@@ -131,7 +131,11 @@ class Session:
         opened = {**found, "last": found["execution"]["last"] if last is None else last}
         remote = self.reader(opened)
         if remote.hub is not None and remote.seen > 0:
-            Reopening(remote).wait()
+            try:
+                Reopening(remote).wait()
+            except BaseException:
+                self.release(remote)
+                raise
         return remote
 
     def reader(self, opened: dict[str, Any]) -> RemoteKernel:

@@ -51,8 +51,8 @@ def interrupt(remote: RemoteKernel, execution: str | None, what: str) -> str:
         except queue.Empty:
             if remote.broken is not None:
                 raise RemoteGPUError(
-                    f"It was not interrupted: {stopped(remote.broken)} Restart this notebook's kernel, "
-                    "then try again."
+                    f"It was not interrupted: {stopped(remote.broken)} Restart this notebook's "
+                    "kernel, then try again."
                 ) from remote.broken
             down = remote.link.get("state") not in (None, PodState.CONNECTED)
             if down or time.monotonic() > end:

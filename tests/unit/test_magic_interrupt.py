@@ -11,6 +11,7 @@ from jupyter_remote_gpu.errors import DaemonError, NotConnected, RemoteGPUError,
 from jupyter_remote_gpu.magic.arguments import parse_line
 from jupyter_remote_gpu.magic.commands import run_command
 from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.raised import ControlBack
 from jupyter_remote_gpu.magic.session import Session
 from tests.support.magic import FakeFace
 from tests.support.opening import Pod
@@ -87,7 +88,6 @@ def test_an_interrupt_that_nobody_will_send_is_not_promised(session: Session, po
 
 def test_a_kernel_that_was_only_read_to_interrupt_it_is_let_go(session: Session, pod: Pod) -> None:
     def bound(_: object) -> dict[str, object]:
-        pod.answers["snapshot"] = None
         return pod.told(7, joined=True)
 
     def asked(op: str, **args: object) -> object:
@@ -100,3 +100,17 @@ def test_a_kernel_that_was_only_read_to_interrupt_it_is_let_go(session: Session,
     with pytest.raises(DaemonError):
         run(session, "interrupt")
     assert (session.others, pod.channel.closed) == ({}, True)
+
+
+def test_a_stop_before_the_first_news_of_connect_leaves_nothing(session: Session, pod: Pod) -> None:
+    """Else all snapshots of a night would be gathered."""
+
+    def stopped(op: str, **args: object) -> object:
+        if op == "snapshot":
+            raise KeyboardInterrupt
+        return FakeFace.request(pod, op, **args)
+
+    pod.request = stopped  # type: ignore[method-assign, assignment]
+    with pytest.raises(ControlBack, match="goes on connecting"):
+        run(session, "connect a")
+    assert session.listeners == []

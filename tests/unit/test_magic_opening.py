@@ -229,3 +229,24 @@ def test_a_kernel_that_was_only_read_is_let_go(session: Session, pod: Pod) -> No
     kept.hub = SimpleNamespace(open={"c": 1})  # type: ignore[assignment]
     session.release(kept)
     assert (list(session.others.values()), pod.channel.closed) == ([kept], False)
+
+
+def test_a_stop_while_the_widgets_of_a_kernel_are_opened_lets_go_of_it(
+    session: Session, pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be followed, and not end as idle, as long as this process lives."""
+    closed: list[bool] = []
+    remote = SimpleNamespace(id="5" * 32, pod="a", hub=SimpleNamespace(open={}), seen=3)
+    remote.close = lambda tell: closed.append(tell)
+
+    def stopped(_: RemoteKernel) -> None:
+        raise KeyboardInterrupt
+
+    def read(_: Any) -> Any:
+        return session.others.setdefault(remote.id, remote)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "reader", read)
+    monkeypatch.setattr("jupyter_remote_gpu.magic.session.Reopening", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        session.remote_of({**pod.told(5), "execution": {"last": 3}})
+    assert (session.others, closed) == ({}, [True])
