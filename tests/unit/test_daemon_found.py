@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -115,3 +116,17 @@ def test_the_lock_tells_its_holder_only_while_it_is_held(
     assert json.loads((daemon.folder / "daemon.lock").read_text())["pid"] == other.pid
     spawn.start_daemon()
     assert json.loads((daemon.folder / "daemon.lock").read_text())["pid"] == daemon.pid
+
+
+def test_a_process_with_many_open_files_starts_one(daemon: OwnDaemon) -> None:
+    """A Jupyter Server raises its limit to 4096, and each of its kernels has a dozen."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, limits[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        spawn.start_daemon()
+        assert spawn.connectable()
+    finally:
+        for fd in opened:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
