@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..client.paths import data_folder
-from ..client.spawn import connectable, end_unreachable, wait_ended
-from ..errors import DaemonError, plain
+from ..client.spawn import connectable, end_daemon, end_unreachable, wait_ended
+from ..errors import DaemonError, VersionMismatch, plain
 from .asking import age, control, print_json, size
 
 __all__ = ["daemon", "doctor", "log"]
@@ -28,18 +28,27 @@ async def daemon(args: argparse.Namespace) -> int:
     if args.action != "start" and not running:
         print("No daemon runs. One is started when it is needed.")
         return 1 if args.action == "status" else 0
+    if args.action == "stop":
+        await _stop()
+        print("The daemon ends. Kernels on pods run on; what was wanted is taken up again.")
+        return 0
     async with control(spawn=args.action == "start") as face:
-        if args.action == "stop":
-            await face.request("daemon.stop")
-            await asyncio.to_thread(wait_ended)
-            print("The daemon ends. Kernels on pods run on; what was wanted is taken up again.")
-            return 0
         about: dict[str, Any] = (await face.request("snapshot")).get("daemon") or {}
     print(
         f"The daemon runs: process {about.get('pid')}, version {about.get('version')}, "
         f"for {age(about.get('started'))}. Its log: {data_folder() / 'daemon.log'}"
     )
     return 0
+
+
+async def _stop() -> None:
+    try:
+        async with control(spawn=False) as face:
+            await face.request("daemon.stop")
+    except VersionMismatch:  # nothing can be asked of it, and it is to end
+        await asyncio.to_thread(end_daemon)
+        return
+    await asyncio.to_thread(wait_ended)
 
 
 async def log(args: argparse.Namespace) -> int:

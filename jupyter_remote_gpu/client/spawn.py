@@ -69,7 +69,8 @@ def start_daemon(timeout: float = START_SECONDS) -> None:
     """
     with spawn_lock(time.monotonic() + timeout):
         if not connectable():
-            _end_unreachable()
+            # The runtime folder goes at logout, and a temporary one is tidied: its socket with it.
+            _end_holder()
             _spawn(time.monotonic() + timeout)
 
 
@@ -82,7 +83,19 @@ def end_unreachable(timeout: float = START_SECONDS) -> bool:
         If it does not end, or belongs to another machine that shares the data folder.
     """
     with spawn_lock(time.monotonic() + timeout):
-        return not connectable() and _end_unreachable()
+        return not connectable() and _end_holder()
+
+
+def end_daemon(timeout: float = START_SECONDS) -> None:
+    """End the daemon of whatever version (blocks). Kernels go on.
+
+    Raises
+    ------
+    DaemonError
+        If it does not end, or belongs to another machine that shares the data folder.
+    """
+    with spawn_lock(time.monotonic() + timeout):
+        _end_holder()
 
 
 def wait_ended() -> None:
@@ -228,8 +241,7 @@ def _read_answer(fd: int, deadline: float) -> bytes:
     return os.read(fd, 64)
 
 
-def _end_unreachable() -> bool:
-    # The user's runtime folder goes at logout, and a temporary one is tidied: its socket with it.
+def _end_holder() -> bool:
     found = lock.holder(data_folder())
     if found is None:
         return False

@@ -154,6 +154,18 @@ def test_a_newer_face_replaces_the_daemon_and_an_older_one_is_told(
     assert daemon.processes() == [new]
 
 
+@pytest.mark.parametrize("version", ["99.0.0", "0.0.1"])
+def test_a_daemon_of_another_version_is_stopped_by_the_users_word(
+    daemon: OwnDaemon, tmp_path: Path, version: str
+) -> None:
+    """The command that the sentence about the version names."""
+    pid = int(answer(daemon.python(ASK)))
+    other = copy_with_version(tmp_path / "other", version)
+    stop = "from jupyter_remote_gpu.cli import main\nprint(main(['daemon', 'stop']))"
+    assert answer(daemon.python(stop, PYTHONPATH=other)).endswith("0")
+    until(lambda: not psutil.pid_exists(pid), "the daemon's end")
+
+
 def test_signals_end_it_cleanly(daemon: OwnDaemon) -> None:
     answer(daemon.python(ASK))
     pid = daemon.pid
