@@ -139,11 +139,10 @@ class RemoteKernel:
         """Let go of the kernel, which goes on. With `tell` the front ends lose its widgets."""
         for follower in list(self.followers.values()):
             follower.close()
+        self.broken = RemoteGPUError(f"This notebook has let go of its kernel on {self.pod}.")
         self.channel.close()
-        if self.hub is not None:
-            closed = self.hub.close()
-            if tell and closed:
-                wait([self.face.submit(self.pacer.send(closed))], CLOSE_SECONDS)
+        if self.hub is not None and (closed := self.hub.close()) and tell:
+            wait([self.face.submit(self.pacer.send(closed))], CLOSE_SECONDS)
 
     async def caught_up(self, number: int) -> None:
         """Wait until all up to record `number` is shown, for who shows a part of it again."""
@@ -288,11 +287,11 @@ class RemoteKernel:
             await deliver(self.pacer, record, execution, items)
 
     def _channel_ended(self, done: Future[None]) -> None:
-        """The channel gave up by itself: whoever waits must hear of it."""
+        """The channel gave up, or was closed: whoever waits must hear of it."""
         if not done.cancelled() and (error := done.exception()) is not None:
             self.broken = error
-            self._go_on()
             self._tell(("broken", error))
+        self._go_on()
 
     def _end(self) -> None:
         self.over.set()

@@ -52,7 +52,7 @@ def interrupt(remote: RemoteKernel, execution: str | None, what: str) -> str:
             if remote.broken is not None:
                 raise RemoteGPUError(
                     f"It was not interrupted: {stopped(remote.broken)} Restart this notebook's "
-                    "kernel, then try again."
+                    "kernel, attach to the cell (`%gpu attach ID`), then press Stop."
                 ) from remote.broken
             down = remote.link.get("state") not in (None, PodState.CONNECTED)
             if down or time.monotonic() > end:

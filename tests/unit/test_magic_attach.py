@@ -220,3 +220,17 @@ class _NoFollower:
 
     def close(self) -> None:
         pass
+
+
+def test_a_cell_of_a_kernel_that_was_let_go_of_is_shown_all_the_same(setup: Setup) -> None:
+    """Nobody reads its own channel any more (`%gpu join`, say), and it said more since."""
+    reader = attach(setup)
+    setup.remote.close()
+    said = setup.log.iopub("stream", {"name": "stdout", "text": "all of it"}, E)
+
+    async def scenario() -> None:
+        await asyncio.wait_for(reader.on_batch([said]), 5)
+
+    asyncio.run(scenario())
+    assert setup.kernel is not None
+    assert [m["content"].get("text") for m in setup.kernel.received()] == ["all of it"]
