@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client.gaps import Gaps
 from ..errors import RemoteGPUError
+from ..models import PodState
 from ..wire.records import Record
 from .events import Event, Events
 from .messages import Message, new_message
@@ -17,7 +18,10 @@ from .pacing import Item, Sink
 from .raised import local_counts
 from .sink import KernelSink
 
-__all__ = ["SHOWN", "Event", "Execution"]
+__all__ = ["DOWN", "SHOWN", "Event", "Execution"]
+
+DOWN = frozenset((str(PodState.DISCONNECTED), str(PodState.FAILED), str(PodState.HOST_KEY)))
+"""States of a pod in which nothing is waited for."""
 
 SHOWN = frozenset(
     (
@@ -169,6 +173,7 @@ class Execution:
         """Take the keeper's `ended`; what is still to be shown before it."""
         items = self.release_error() if content.get("outcome") == "ok" else []
         self._held = None
+        self._take_back()
         self.questions.clear()
         self.ended = dict(content)
         self.outcome = str(content.get("outcome"))
@@ -206,6 +211,18 @@ class Execution:
         """The question of record `number` was answered, by whomever."""
         if self.questions.pop(number, None) is not None and self.withdraw is not None:
             self.withdraw(number)
+
+    def tell(self, event: Event) -> None:
+        """Tell whoever waits; what ends the waiting ends that for an answer too."""
+        self.events.put(event)
+        kind, *rest = event
+        if kind in ("ended", "broken") or (kind == "link" and rest[0].get("state") in DOWN):
+            self._take_back()
+
+    def _take_back(self) -> None:
+        for number in list(self.questions):
+            if self.withdraw is not None:
+                self.withdraw(number)
 
     def leave_out(self, why: Exception) -> None:
         """A message could not be taken; that is told once, or a broken pod would fill the cell."""

@@ -99,7 +99,7 @@ class Follower:
 
     def _tell_link(self) -> None:
         if self._link is not None and self._seen >= self._last:
-            self.execution.events.put(("link", self._link))
+            self.execution.tell(("link", self._link))
             self._link = None
 
     async def on_control(self, message: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ class Follower:
 
     def _channel_ended(self, done: Future[None]) -> None:
         if not done.cancelled() and (error := done.exception()) is not None:
-            self.execution.events.put(("broken", error))
+            self.execution.tell(("broken", error))
 
     def close(self) -> None:
         """Stop reading."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ..client.comms import CommFold
 from ..client.threaded import Face, ThreadedChannel
 from ..errors import RemoteGPUError, error_from_json
-from ..models import Outcome, PodState
+from ..models import Outcome
 from ..wire.compact import trim
 from ..wire.records import Record
 from .comms import CommHub
 from .delivery import COMMS, deliver, take_news
-from .execution import Execution
+from .execution import DOWN, Execution
 from .pacing import Item, Pacer
 from .raised import GONE
 from .sink import running_kernel
@@ -31,8 +31,6 @@ __all__ = ["DOWN", "RemoteKernel"]
 
 log = logging.getLogger(__name__)
 
-DOWN = frozenset((str(PodState.DISCONNECTED), str(PodState.FAILED), str(PodState.HOST_KEY)))
-"""States of a pod in which nothing is waited for."""
 _KEPT = 200
 CLOSE_SECONDS = 10.0
 """How long it may take to tell the front ends that widgets are gone (paced as all is)."""
@@ -174,7 +172,7 @@ class RemoteKernel:
         for execution in self._waiting():
             execution.died, execution.outcome = self.died, str(Outcome.DIED)
             execution.accepted.set()
-            execution.events.put(("ended", how))  # who waits may be in another thread
+            execution.tell(("ended", how))  # who waits may be in another thread
         self._end()
 
     async def on_batch(self, records: list[Record]) -> None:
@@ -257,7 +255,7 @@ class RemoteKernel:
 
     def _tell(self, event: tuple[Any, ...]) -> None:
         for execution in self._waiting():
-            execution.events.put(event)
+            execution.tell(event)
 
     async def _take(self, record: Record, items: list[Item]) -> None:
         """Add what `record` shows to `items`, or send them and tell whoever waits for it."""

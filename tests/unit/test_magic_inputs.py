@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from jupyter_remote_gpu.errors import DaemonError, RemoteGPUError
 from jupyter_remote_gpu.magic.execution import Execution
-from jupyter_remote_gpu.magic.raised import ControlBack
+from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied
 from jupyter_remote_gpu.magic.runner import Runner
 from tests.support.magic import ListSink, Setup
 from tests.support.script import Script, stop, until
@@ -106,3 +108,46 @@ def test_an_ended_cell_asks_nothing(setup: Setup) -> None:
     setup.feed(question(setup), setup.log.ended(E, "died"))
     assert execution.events.get_nowait()[0] == "ended"
     assert execution.events.empty()
+
+
+def _dies(setup: Setup) -> None:
+    setup.feed(setup.log.keeper("died", code=None, signal="SIGKILL", asked=False))
+    setup.feed(setup.log.ended(E, "died"))
+
+
+def _goes(setup: Setup) -> None:
+    setup.control(type="link", state="disconnected", reason="You let it go.")
+
+
+def _breaks(setup: Setup) -> None:
+    setup.face.channel.done.set_exception(DaemonError("No daemon can be had."))
+
+
+@pytest.mark.parametrize(
+    ("ends", "raised", "said"),
+    [
+        (_dies, KernelDied, "killed by SIGKILL"),
+        (lambda setup: setup.remote.lose({"gone": True}), KernelDied, "is gone"),
+        (_goes, ControlBack, "You let it go. .* waits for an answer"),
+        (_breaks, RemoteGPUError, "No daemon .* waits for an answer"),
+    ],
+)
+def test_a_question_is_taken_back_when_the_waiting_ends(
+    setup: Setup,
+    execution: Execution,
+    ends: Callable[[Setup], None],
+    raised: type[BaseException],
+    said: str,
+) -> None:
+    """Nobody may be there to answer it."""
+    kernel = setup.kernel
+    assert kernel is not None
+
+    def play() -> None:
+        setup.feed(setup.log.keeper("running", E), question(setup))
+        until(lambda: kernel.prompts)
+        ends(setup)
+
+    with pytest.raises(raised, match=said):
+        Script(setup, play).run(Runner(setup.shell, setup.remote, execution))
+    assert setup.face.channel.submitted == []
