@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from .._version import __version__
@@ -121,6 +121,13 @@ async def _connect() -> Connection:
     return Connection(*await asyncio.open_unix_connection(str(path), limit=READ_BYTES))
 
 
+async def _in_thread(work: Callable[..., None], *args: int) -> None:
+    try:
+        await asyncio.to_thread(work, *args)
+    except OSError as e:  # a full disk, too many open files: it may pass
+        raise DaemonError(f"The daemon cannot be started: {e.strerror or e}.") from e
+
+
 async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
     """A greeted connection, with a daemon started for it where that is allowed.
 
@@ -151,7 +158,7 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
                     code="daemon-absent",
                     details={"stopped": isinstance(e, FileNotFoundError)},
                 ) from None
-            await asyncio.to_thread(start_daemon)
+            await _in_thread(start_daemon)
             continue
         except OSError as e:
             raise DaemonError(f"The daemon's socket cannot be reached: {e}") from e
@@ -173,7 +180,7 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
             if not (older and spawn and isinstance(pid, int)) or replaced:
                 raise
             replaced = True
-            await asyncio.to_thread(replace_daemon, pid)
+            await _in_thread(replace_daemon, pid)
     raise DaemonError(
         f"No daemon could be had in {DIAL_TRIES} tries ({trouble}). "
         "See `jupyter remote-gpu log`, then try again."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import resource
@@ -16,6 +18,7 @@ import psutil
 import pytest
 
 from jupyter_remote_gpu.client import lock, spawn
+from jupyter_remote_gpu.client.aio import Control
 from jupyter_remote_gpu.daemon.app import LOCK_SECONDS
 from jupyter_remote_gpu.errors import DaemonError
 from tests.support.command import cli
@@ -130,3 +133,16 @@ def test_a_process_with_many_open_files_starts_one(daemon: OwnDaemon) -> None:
         for fd in opened:
             os.close(fd)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_what_the_system_refuses_is_a_sentence(
+    daemon: OwnDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an error that every face knows, and tries again after."""
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(spawn.os, "open", full)
+    with pytest.raises(DaemonError, match=r"cannot be started: Too many open files\."):
+        asyncio.run(Control.open(kind="test"))
