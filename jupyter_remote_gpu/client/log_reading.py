@@ -40,6 +40,7 @@ class LogReading(ABC):
     def __init__(self, place: dict[str, Any], cursor: int, what: str) -> None:
         self.changed = 0
         self._what = what
+        self._awaited = 0
         self._news = asyncio.Event()
         self._channel = Channel(
             pod=str(place["pod"]),
@@ -50,6 +51,7 @@ class LogReading(ABC):
             cursor=cursor,
             on_batch=self._on_batch,
             on_control=_ignore,
+            wanted=lambda: self._awaited > 0,
         )
         self._task = asyncio.create_task(self._channel.run(), name=f"reading {what}")
         self._task.add_done_callback(lambda _: self._news.set())
@@ -77,6 +79,13 @@ class LogReading(ABC):
         RemoteGPUError
             If the log cannot be read, or not within so many seconds.
         """
+        self._awaited += 1
+        try:
+            await self._read_until(is_there, seconds)
+        finally:
+            self._awaited -= 1
+
+    async def _read_until(self, is_there: Callable[[], bool], seconds: float) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not is_there():

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.client import refill
+from jupyter_remote_gpu.client import connection, refill
 from jupyter_remote_gpu.client.log_reading import LogReading
 from jupyter_remote_gpu.routes import readings
 from jupyter_remote_gpu.routes.face import DaemonFace
 from jupyter_remote_gpu.wire.records import Record
 from tests.routes.cells import submit
 from tests.routes.inside import Answer, InsideServer
+from tests.support.command import cli
 from tests.support.daemon import until
 from tests.support.face import KernelFace
+from tests.support.place import Place
 
 COUNTING = """
 import itertools, time
@@ -166,3 +168,33 @@ def test_a_cell_that_did_not_end_by_itself_says_so(
     (unrun,) = told[1]["outputs"]
     assert "before this cell began" in unrun["evalue"]
     assert asked(connected, first).json == told[0]
+
+
+def test_what_is_read_for_nobody_brings_no_daemon_back(
+    place: Place,
+    connected: InsideServer,
+    cell: KernelFace,
+    notebook: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The user has stopped it, with a page open that has all of its outputs."""
+    execution = submit(cell, "1", notebook=notebook, cell="c")
+    cell.ended(execution)
+    assert asked(connected, execution).status == 200
+    cell.close()
+    looks: list[str] = []
+    dial = connection._connect
+
+    async def looked() -> connection.Connection:
+        try:
+            return await dial()
+        except OSError:
+            looks.append("look")
+            raise
+
+    monkeypatch.setattr(connection, "_connect", looked)
+    cli("daemon", "stop")
+    until(lambda: len(looks) >= 8, "some looks for another one", 20)
+    assert place.daemon.processes() == []
+    assert asked(connected, execution).json["outcome"] == "ok"
+    assert place.daemon.processes() != []
