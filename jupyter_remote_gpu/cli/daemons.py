@@ -45,8 +45,10 @@ async def _stop() -> None:
     try:
         async with control(spawn=False) as face:
             await face.request("daemon.stop")
-    except VersionMismatch:  # nothing can be asked of it, and it is to end
-        await asyncio.to_thread(end_daemon)
+    except (DaemonError, VersionMismatch) as e:
+        if isinstance(e, DaemonError) and e.code != "timeout":
+            raise
+        await asyncio.to_thread(end_daemon)  # nothing can be asked of it, and it is to end
         return
     await asyncio.to_thread(wait_ended)
 

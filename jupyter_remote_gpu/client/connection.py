@@ -171,8 +171,9 @@ async def dial(hello: dict[str, Any], *, spawn: bool) -> Connection:
             trouble = str(e)
         except asyncio.TimeoutError:
             raise DaemonError(
-                f"The daemon did not answer within {HELLO_SECONDS:.0f} s. It may be stopped: "
-                "look at it with `jupyter remote-gpu daemon status`."
+                f"The daemon did not answer within {HELLO_SECONDS:.0f} s. Try again; if it stays "
+                "so, `jupyter remote-gpu daemon stop` ends it, and kernels on pods run on.",
+                code="timeout",
             ) from None
         except VersionMismatch as e:
             pid = e.details.get("pid")

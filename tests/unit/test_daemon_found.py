@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_remote_gpu.client import lock, spawn
+from jupyter_remote_gpu.cli.program import run
+from jupyter_remote_gpu.client import connection, lock, spawn
 from jupyter_remote_gpu.client.aio import Control
 from jupyter_remote_gpu.daemon.app import LOCK_SECONDS
 from jupyter_remote_gpu.errors import DaemonError
@@ -146,3 +148,16 @@ def test_what_the_system_refuses_is_a_sentence(
     monkeypatch.setattr(spawn.os, "open", full)
     with pytest.raises(DaemonError, match=r"cannot be started: Too many open files\."):
         asyncio.run(Control.open(kind="test"))
+
+
+def test_stop_ends_a_daemon_that_does_not_answer(
+    daemon: OwnDaemon, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pid = ask(daemon)
+    monkeypatch.setattr(connection, "HELLO_SECONDS", 0.5)
+    monkeypatch.setattr(spawn, "STOP_SECONDS", 0.5)
+    os.kill(pid, signal.SIGSTOP)
+    assert run(["daemon", "status"]) == 1
+    assert "`jupyter remote-gpu daemon stop` ends it" in capsys.readouterr().err
+    assert run(["daemon", "stop"]) == 0
+    until(lambda: not psutil.pid_exists(pid), "its end")
