@@ -187,13 +187,7 @@ def _names(remote: RemoteKernel) -> int | None:
         "allow_stdin": False,
         "stop_on_error": False,
     }
-    remote.channel.submit(
-        "execute_request",
-        content,
-        msg_id=execution.msg_id,
-        execution=execution.id,
-        meta={"silent": True},
-    )
+    remote.submit(execution, content, meta={"silent": True})
     deadline = time.monotonic() + NAMES_SECONDS
     while True:
         try:

@@ -11,6 +11,7 @@ import pytest
 from jupyter_remote_gpu.client.outputs import fold
 from jupyter_remote_gpu.errors import DaemonError
 from jupyter_remote_gpu.magic.execution import Execution
+from jupyter_remote_gpu.magic.reopen import joined_sentence
 from jupyter_remote_gpu.wire.records import Record
 from tests.support.magic import LOCAL_MSG_ID, ListSink, Setup
 from tests.support.script import PATIENCE
@@ -134,3 +135,16 @@ def test_a_cell_for_a_kernel_that_nobody_reads_any_more_hears_of_it() -> None:
     execution = setup.execution()
     kind, error = execution.events.get(timeout=0)
     assert (kind, str(error)) == ("broken", "The daemon is newer.")
+
+
+def test_a_count_of_names_that_was_rejected_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is followed: for its sake a daemon that the user stopped would come back."""
+    monkeypatch.setattr("jupyter_remote_gpu.magic.reopen.NAMES_SECONDS", 0.0)
+    setup = Setup()
+    assert joined_sentence(setup.remote, {}).endswith(
+        "which is busy; `%gpu restart` for a fresh one."
+    )
+    assert setup.remote.newest_open() is not None
+    error = {"kind": "not-connected", "code": "x", "message": "The pod is off."}
+    setup.control(type="rejected", number=1, error=error)
+    assert setup.remote.newest_open() is None
