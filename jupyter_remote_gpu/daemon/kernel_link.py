@@ -162,18 +162,23 @@ class KernelLink:
         if bridge is None:
             assert self._link is not None
             bridge = await self._link.open_bridge(None)
-        side = asyncio.create_task(self._watch(bridge))
+        talk = asyncio.create_task(self._talk(bridge))
+        side = asyncio.create_task(self._watch())
         try:
-            refusal = await self._talk(bridge)
+            # That the bridge was closed does not end its reading: a pod that takes nothing more
+            # from us never says so.
+            await asyncio.wait({talk, side}, return_when=asyncio.FIRST_COMPLETED)
+            refusal = await (talk if talk.done() else side)
         finally:
             self._bridge = None
             self._greeted.clear()
+            talk.cancel()
             side.cancel()
             try:
                 self.state.unbridged()
             finally:
                 await bridge.close()
-                await asyncio.wait([side])
+                await asyncio.wait([talk, side])
         if refusal is not None and not self.state.refused(refusal):
             raise refusal
 
@@ -212,6 +217,8 @@ class KernelLink:
                     continue
                 message = decode_control(raw[9:])
                 if message.get("type") == "refused":
+                    if records and self._bridge is not None:
+                        self.state.append(records)  # what it could read still
                     return error_from_json(message.get("error"))
                 if self._bridge is None:
                     if message.get("protocol", PROTOCOL) != PROTOCOL:
@@ -250,8 +257,8 @@ class KernelLink:
     def _faces_frame(self) -> bytes:
         return encode_control({"type": "faces", "count": len(self.state.audience.channels)})
 
-    async def _watch(self, bridge: Bridge) -> None:
-        """Close the bridge when nobody wants it, or when the keeper is not reached any more."""
+    async def _watch(self) -> None:
+        """Until nobody wants the bridge, or the keeper is not reached by it any more."""
         started = time.monotonic()
         faces, unwanted, asked = len(self.state.audience.channels), 0.0, 0.0
         while True:
@@ -260,7 +267,7 @@ class KernelLink:
             if self._bridge is None:
                 if now - started > HELLO_SECONDS:
                     log.warning("kernel %s: no welcome within %g s", self.state.id, HELLO_SECONDS)
-                    await bridge.close()
+                    return
                 continue
             if faces != len(self.state.audience.channels):
                 faces = len(self.state.audience.channels)
@@ -273,13 +280,12 @@ class KernelLink:
                 self._send(encode_control({"type": "ping", "tag": "alive"}))
             elif now - asked > SILENT_SECONDS - PING_SECONDS and not congested:
                 log.warning("kernel %s: silent for %.0f s", self.state.id, silent)
-                await bridge.close()
-                continue
+                return
             if self.state.damage.found:
-                await bridge.close()  # the next one brings it again
+                return  # the next one brings it again
             if self.state.wanted:
                 unwanted = 0.0
             elif not unwanted:
                 unwanted = now
             elif now - unwanted > LINGER_SECONDS:
-                await bridge.close()
+                return

@@ -26,6 +26,7 @@ from jupyter_remote_gpu.wire.frames import (
     encode_control,
     encode_frame,
 )
+from tests.support import bridges
 from tests.support.bridges import Linked, ScriptedBridge, execute, linked, until, welcome
 from tests.support.written import CLIENT, mirrored, note, output
 
@@ -233,6 +234,43 @@ def test_a_keeper_that_falls_silent_is_asked_and_then_given_up(
             await until(lambda: {"type": "ping", "tag": "alive"} in bridge.controls, "the ping")
             await asyncio.wait_for(bridge.closed.wait(), 20)
             await works_again(it, 1)
+
+    asyncio.run(work())
+
+
+def test_a_bridge_whose_end_does_not_come_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(ScriptedBridge):
+        """As ssh's, where a stuck keeper has left no room for what was sent: no end comes back."""
+
+        async def read(self, n: int = 0) -> bytes:
+            return await self._said.get()
+
+        async def close(self) -> None:
+            self.closed.set()
+
+    monkeypatch.setattr(bridges, "ScriptedBridge", Deaf)
+    monkeypatch.setattr(kernel_link, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(kernel_link, "SILENT_SECONDS", 0.6)
+
+    async def work() -> None:
+        async with linked(tmp_path, output(1), welcome(1)) as it:
+            bridge = await it.pod.bridge(0)
+            await asyncio.wait_for(bridge.closed.wait(), 20)
+            await works_again(it, 1)
+
+    asyncio.run(work())
+
+
+def test_what_came_before_a_refusal_is_taken(tmp_path: Path) -> None:
+    refusal = error_to_json(PodError("It cannot be read beyond record 3.", code="journal"))
+
+    async def work() -> None:
+        said = welcome(3) + output(2) + output(3) + message(type="refused", error=refusal)
+        async with linked(tmp_path, output(1), said) as it:
+            await it.face.control("link", state="failed")
+            assert mirrored(it.state.mirror) == output(1) + output(2) + output(3)
 
     asyncio.run(work())
 
