@@ -128,12 +128,12 @@ async def converse(
             streams.write(words)
     reader = _Lines(streams)
     noise = await reader.until_marker(f"\x1ejrg1 {nonce}\n".encode())
-    line = await reader.line(noise)
+    line = await reader.line()
     if line == b"NEED":
         data = archive.build().data
         streams.write(b"%d\n" % len(data) + data)
         await drain()
-        line = await reader.line(noise)
+        line = await reader.line()
     word, _, words = line.partition(b" ")
     if word == b"NONE":
         raise _no_python(plain(words.decode("utf-8", "replace")).strip(" ;"), python)
@@ -141,7 +141,7 @@ async def converse(
         raise _failure(words)
     if line != b"HAVE":
         raise PodError(f"The pod answered {line[:80]!r} where our loader should: is it a shell?")
-    text = await reader.line(noise)
+    text = await reader.line()
     try:
         info = json.loads(text)
         good = info.pop("ok")
@@ -169,15 +169,15 @@ class _Lines:
         noise, self.rest = self.rest[:at], self.rest[at + len(marker) :]
         return noise
 
-    async def line(self, noise: bytes) -> bytes:
+    async def line(self) -> bytes:
         while b"\n" not in self.rest:
             if len(self.rest) > MAX_ANSWER:
                 raise PodError("The pod's answer does not end.")
-            await self._more(noise)
+            await self._more()
         line, _, self.rest = self.rest.partition(b"\n")
         return line
 
-    async def _more(self, noise: bytes) -> None:
+    async def _more(self, noise: bytes = b"") -> None:
         data = await self._streams.read(65536)
         if not data:
             if noise.strip():

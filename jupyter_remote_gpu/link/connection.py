@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncssh
 
-from ..errors import RemoteGPUError, TransportError
+from ..errors import PodError, RemoteGPUError, TransportError
 from .bootstrap import command_line, converse, new_nonce, words_of
 from .channel import Bridge, Process, Stderr
 from .pulse import Pulse, lost
@@ -138,6 +138,10 @@ class Connection:
         except TransportError as e:
             if stderr.text.strip():
                 raise TransportError(f"{e.message} It said: {stderr.text.strip()}") from e
+            raise
+        except PodError as e:
+            if e.code == "no-command" and self.lost:
+                raise lost() from e  # what the login shell had printed was not all
             raise
         finally:
             if not done:

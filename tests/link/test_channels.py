@@ -123,6 +123,25 @@ def test_who_waits_for_a_further_connection_learns_of_the_loss(folder: Path, pro
     run(folder, main)
 
 
+def test_a_link_that_is_lost_is_no_answer_of_a_shell_that_prints(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    sshd.noise("Welcome to your pod!\n")
+    begun = tmp_path / "begun"
+    hung = tmp_path / "python"
+    hung.write_text(f'#!/bin/sh\n[ "$#" -gt 4 ] || exit 0\n: > {begun}\nexec sleep 60\n')
+    hung.chmod(0o700)
+
+    async def work(pool: Pool) -> None:
+        asked = asyncio.create_task(pool.execute("start", {}, str(hung)))
+        await until(begun.exists)
+        pool.connections[0]._end(TransportError("The pod does not answer any more."))
+        with pytest.raises(TransportError):
+            await asked
+
+    with_pool(sshd, asyncio.Event().wait, work)
+
+
 def test_further_connections_are_closed_when_they_are_empty(
     tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
