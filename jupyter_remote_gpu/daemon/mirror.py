@@ -74,6 +74,7 @@ class Mirror:
         self.closed_bytes = 0
         self.on_closed: Callable[[], None] = lambda: None
         self._unsaved = 0
+        self._unnoted = False
         self._partial = False
         executions = Executions.load(self.checkpoint, self.identity, self.log.last)
         try:
@@ -176,10 +177,11 @@ class Mirror:
         return self.executions.died is not None and not self.executions.open
 
     def note(self, **info: Any) -> None:
-        """Change what is known about the kernel, on disk."""
-        if any(self.info.get(k, ...) != v for k, v in info.items()):
+        """Change what is known about the kernel, on disk; also what was not written before."""
+        if self._unnoted or any(self.info.get(k, ...) != v for k, v in info.items()):
             self.info.update(info)
-            store.save(self.folder / "kernel.json", self.info, sync=True)
+            # Without it nobody knows whose the records are, which are written when there is room.
+            self._unnoted = not store.save(self.folder / "kernel.json", self.info, sync=True)
 
     # -- writing: the bytes of the journal, as they come
 
@@ -227,6 +229,7 @@ class Mirror:
                 self.save()
             if told:
                 self._retain()
+                self.note()
             if self.log.last != before:
                 self.wake()
         return told
@@ -271,6 +274,7 @@ class Mirror:
         self.closed = True
         self.rollback()
         self.log.retry(force=True)
+        self.note()
         if self._unsaved:
             self.save()
         self.log.close()

@@ -15,18 +15,25 @@ __all__ = ["Wanted", "laptop_id", "load", "save"]
 log = logging.getLogger(__name__)
 
 
-def save(path: Path, value: dict[str, Any], *, sync: bool = False) -> None:
+def save(path: Path, value: dict[str, Any], *, sync: bool = False) -> bool:
     """Replace `path`. A full disk is logged, not raised: what is in memory stays true.
 
     Parameters
     ----------
     sync : bool
         Survive a power cut: for what cannot be had again.
+
+    Returns
+    -------
+    bool
+        Whether it is on disk.
     """
     try:
         dump(path, value, sync=sync)
     except OSError as e:
         log.error("%s cannot be written: %s", path, e.strerror)
+        return False
+    return True
 
 
 def laptop_id(folder: Path) -> str:

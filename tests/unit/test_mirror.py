@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from pathlib import Path
 
 import pytest
 
+from jupyter_remote_gpu.daemon import store
 from jupyter_remote_gpu.daemon.executions import CODE_CHARS, RECENT, Executions
 from jupyter_remote_gpu.daemon.mirror import Mirror
 from jupyter_remote_gpu.errors import WireError
 from jupyter_remote_gpu.wire.frames import HEAD, FrameDecoder
 from jupyter_remote_gpu.wire.records import RecordAssembler, encode_record
-from tests.support.written import CLIENT, KERNEL, cell, frames, mirrored, note, output
+from tests.support.written import CLIENT, IDENTITY, KERNEL, cell, frames, mirrored, note, output
 
 
 @pytest.fixture
@@ -112,6 +115,30 @@ def test_executions_are_folded_and_survive_a_restart(folder: Path) -> None:
     assert not again.finished
     again.append(frames(note(11, "died", code=0, signal=None, asked=True)))
     assert again.finished
+    again.close()
+    mirror.log.close()
+
+
+@pytest.mark.parametrize("later", ["a new bridge", "a record", "the end"])
+def test_whose_it_is_is_written_down_when_there_is_room_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    def full(*args: object, **how: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    mirror = Mirror(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "dump", full)
+        mirror.note(pod="p", identity=IDENTITY)
+        mirror.append(frames(output(1)))
+    if later == "a new bridge":
+        mirror.note(identity=IDENTITY)
+    elif later == "a record":
+        mirror.append(frames(note(2, "started", display_name="Python")))
+    else:
+        mirror.close()
+    again = Mirror(folder)
+    assert (again.pod, again.identity) == ("p", IDENTITY)
     again.close()
     mirror.log.close()
 
