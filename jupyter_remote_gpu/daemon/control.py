@@ -97,12 +97,8 @@ class ControlSession:
             data = encode_control({"id": number, "ok": False, "error": error_to_json(e)})
         except Exception as e:
             log.exception("op %s failed", op)
-            error = RemoteGPUError(
-                f"The daemon failed at {op} ({type(e).__name__}). Please report this with the "
-                "end of its log (`jupyter remote-gpu log`).",
-                code="internal",
-            )
-            data = encode_control({"id": number, "ok": False, "error": error_to_json(error)})
+            error = error_to_json(_fault(op, e))
+            data = encode_control({"id": number, "ok": False, "error": error})
         await self._write(data)
 
     def _subscribe(self, revision: object) -> None:
@@ -125,6 +121,21 @@ class ControlSession:
                 await self._connection.write(data)
         except (ConnectionError, BrokenPipeError):
             self._connection.abort()  # the reader's side ends the session
+
+
+def _fault(op: str, error: Exception) -> RemoteGPUError:
+    if isinstance(error, OSError) and error.errno is not None:
+        where = error.filename2 or error.filename
+        return RemoteGPUError(
+            f"The laptop does not let the daemon do {op}: {f'{where}: ' if where else ''}"
+            f"{error.strerror}. Mend that (make room?), then try again.",
+            code="local",
+        )
+    return RemoteGPUError(
+        f"The daemon failed at {op} ({type(error).__name__}). Please report this with the "
+        "end of its log (`jupyter remote-gpu log`).",
+        code="internal",
+    )
 
 
 def _encoded(op: str, reply: dict[str, Any]) -> bytes:

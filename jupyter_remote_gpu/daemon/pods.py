@@ -135,11 +135,15 @@ class Pods:
         entry.removed = True  # nobody connects it from here on
         # Disconnected while it is still registered: whoever waits for it is told.
         await entry.link.disconnect()
+        try:
+            self.registry.remove(name)
+        except OSError:
+            entry.removed = False  # what is on disk counts: it can be asked for again
+            raise
         del self.entries[name]
         self._spread(name, None, PodState.DISCONNECTED, "it was removed", 0.0)
         for kernel in self.of(name):
             kernel.state.mirror.note(removed=time.time())  # from here on it grows old
-        self.registry.remove(name)
         self.bindings.forget_pod(name)
         self._on_change(NOW)
         return key_left

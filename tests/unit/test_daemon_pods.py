@@ -14,7 +14,7 @@ from jupyter_remote_gpu.client.aio import Control
 from jupyter_remote_gpu.daemon.opening import Opener
 from jupyter_remote_gpu.daemon.pods import Pods
 from jupyter_remote_gpu.daemon.settings import Settings
-from jupyter_remote_gpu.errors import NotFound
+from jupyter_remote_gpu.errors import NotFound, RemoteGPUError
 from tests.support.daemon import PATIENCE, OwnDaemon, own_daemon
 
 OPEN: dict[str, Any] = {"notebook": "/n/a.ipynb", "folder": "/n", "fresh": False}
@@ -57,6 +57,42 @@ def test_a_pod_can_be_removed_while_a_cell_waits_for_it(
             assert (await control.request("snapshot"))["pods"] == []
         finally:
             await control.close()
+
+    asyncio.run(work())
+
+
+def test_what_the_laptops_disk_does_not_let_is_said(daemon: OwnDaemon) -> None:
+    async def work() -> None:
+        control = await Control.open(kind="test")
+        try:
+            await control.request("snapshot")  # it has read its files by then
+            (daemon.folder / "pods.json").mkdir()
+            with pytest.raises(RemoteGPUError, match=r"pod\.add.*pods\.json.*directory.*again"):
+                await control.request("pod.add", name="p", ssh="me@127.0.0.1:1")
+            (daemon.folder / "pods.json").rmdir()
+            await control.request("pod.add", name="p", ssh="me@127.0.0.1:1")
+        finally:
+            await control.close()
+
+    asyncio.run(work())
+
+
+def test_a_pod_whose_removal_cannot_be_written_is_still_there(tmp_path: Path) -> None:
+    async def work() -> None:
+        pods = Pods(tmp_path, Settings(), lambda within: None)
+        await pods.load()
+        try:
+            pods.add("p", "me@127.0.0.1:1", None)
+            (tmp_path / "pods.json").unlink()
+            (tmp_path / "pods.json").mkdir()
+            with pytest.raises(OSError, match="directory"):
+                await pods.remove("p")
+            assert pods.entry("p").name == "p"
+            (tmp_path / "pods.json").rmdir()
+            await pods.remove("p")
+            pods.add("p", "me@127.0.0.1:2", None)
+        finally:
+            await pods.close()
 
     asyncio.run(work())
 
