@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shlex
@@ -13,10 +12,9 @@ import asyncssh
 
 from ..errors import LinkError, NotFound, TransportError
 from ..files import private_folder, replace, set_aside
-from ..pods import hostkeys
 from ..pods.registry import Pod, own_key_path
-from . import ssh
 from .identities import Identities
+from .login import Login
 
 __all__ = ["install", "own_key_path", "own_public_half", "read_own_key", "remove"]
 
@@ -109,11 +107,8 @@ async def _try(pod: Pod, folder: Path, key: asyncssh.SSHKey, line: str) -> None:
     only = Identities()
     for pair in asyncssh.load_keypairs([key]):
         only.add(pair, "our own key for this pod")
-    pinned = await asyncio.to_thread(hostkeys.pinned, folder, pod.name)
-    trust = ssh.Trust(alias=pod.name, pinned=pinned, accept=None, pin=lambda _: None)
-    own = own_key_path(folder, pod.name)
     try:
-        conn = await ssh.connect(pod.target, trust, own, timeout=ssh.LOGIN_SECONDS, only=only)
+        conn = await Login(folder, pod, lambda _: None).connect(None, only)
     except LinkError as e:
         raise _untried(pod.name, e, line) from e
     conn.abort()

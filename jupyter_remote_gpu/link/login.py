@@ -14,6 +14,7 @@ from ..pods import hostkeys
 from ..pods.registry import Pod, own_key_path
 from . import ssh
 from .blocking import OneAtATime
+from .identities import Identities
 
 __all__ = ["Login"]
 
@@ -35,13 +36,17 @@ class Login:
         self._pin = pin
         self._blocking = OneAtATime()
 
-    async def connect(self, accept: str | None) -> asyncssh.SSHClientConnection:
+    async def connect(
+        self, accept: str | None, only: Identities | None = None
+    ) -> asyncssh.SSHClientConnection:
         """A connection, within `ssh.LOGIN_SECONDS`.
 
         Parameters
         ----------
         accept : str or None
             A fingerprint that the user has just confirmed.
+        only : Identities, optional
+            To be shown instead of all that are found.
 
         Raises
         ------
@@ -64,5 +69,6 @@ class Login:
             trust,
             own_key_path(self._folder, name),
             timeout=ssh.LOGIN_SECONDS - (time.monotonic() - began),
+            only=only,
             blocking=self._blocking,
         )

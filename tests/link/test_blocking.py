@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_remote_gpu.link import retrying, ssh
+from jupyter_remote_gpu.errors import TransportError
+from jupyter_remote_gpu.link import keys, retrying, ssh
 from jupyter_remote_gpu.link.blocking import OneAtATime
 from jupyter_remote_gpu.link.identities import gather
 from jupyter_remote_gpu.link.supervisor import PodLink
@@ -68,6 +69,23 @@ def test_a_pods_tries_leave_one_thread_behind(hang: Hang, tmp_path: Path) -> Non
         hang.over.set()
         await until(lambda: link.status.code == "refused", "a try that goes on")
         await link.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_try_of_our_own_key_has_an_end(hang: Hang, tmp_path: Path) -> None:
+    class Shell:
+        pod = Pod("pod", SSHTarget("127.0.0.1", port=1, user="me"))
+
+        async def run_shell(self, script: str, stdin: bytes = b"", timeout: float = 0) -> str:
+            return ""
+
+    async def work() -> None:
+        async with asyncio.timeout(20):
+            with pytest.raises(TransportError, match=r"a login with it failed.*~/\.ssh/config"):
+                await keys.install(Shell(), tmp_path)
+        hang.over.set()
 
     asyncio.run(work())
 
