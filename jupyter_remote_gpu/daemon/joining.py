@@ -35,9 +35,11 @@ async def bind(
         If the pod is not connected.
     NotFound
         If the pod has no such kernel, or it has ended.
+    DaemonError
+        If this laptop's mirror of it cannot be read now.
     """
     entry.need()
-    kernel = pods.kernels.get(id)
+    kernel = await pods.bound(id)
     if kernel is None or kernel.state.mirror.pod != entry.name:
         kernel = await _take(pods, entry, id)
     if how_it_ended(kernel.state) or not await kernel.alive(ALIVE_SECONDS):

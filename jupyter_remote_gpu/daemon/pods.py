@@ -55,6 +55,7 @@ class Pods:
         self.entries: dict[str, PodEntry] = {}
         self.kernels: dict[str, KernelLink] = {}
         self._unread: dict[str, OSError] = {}
+        self._making = asyncio.Lock()
         self._wanted = store.Wanted(folder)
         self._on_change = on_change
         self._shielded: set[asyncio.Future[Any]] = set()
@@ -248,9 +249,12 @@ class Pods:
     async def new_kernel(self, kernel: str, **info: Any) -> KernelLink:
         """A mirror for a kernel that is about to be started or joined; on disk."""
         bound = self.settings.mirror_bound(self.folder)
-        mirror = await asyncio.to_thread(Mirror, self.folder / "mirrors" / kernel, bound)
-        mirror.note(**info)
-        return self._take(mirror)
+        async with self._making:
+            if kernel in self.kernels:  # joined by another one meanwhile: two would write one log
+                return self.kernels[kernel]
+            mirror = await asyncio.to_thread(Mirror, self.folder / "mirrors" / kernel, bound)
+            mirror.note(**info)
+            return self._take(mirror)
 
     async def drop_kernel(self, kernel: KernelLink) -> None:
         """Forget a kernel and its mirror: it could not be started, or ended long ago."""
