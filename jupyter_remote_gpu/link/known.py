@@ -53,14 +53,16 @@ class KnownPod:
         return tuple(plain(str(w), MAX_WARNING, line=True) for w in told)
 
     def warn_of_noise(self, noise: str) -> bool:
-        """The login shell printed `noise`; whether that is news."""
-        if self._noise is not None:
+        """The login shell printed `noise`, or nothing; whether that is news."""
+        if bool(noise.strip()) is (self._noise is not None):
             return False
-        self._noise = (
-            f"The pod's login shell prints text ({noise.strip()[:80]!r}) for every command. Cells "
-            "run all the same, but file sync and scp will fail until it prints only in "
-            "interactive shells (see ~/.bashrc there)."
-        )
+        self._noise = None
+        if noise.strip():
+            self._noise = (
+                f"The pod's login shell prints text ({noise.strip()[:80]!r}) for every command. "
+                "Cells run all the same, but file sync and scp will fail until it prints only in "
+                "interactive shells (see ~/.bashrc there)."
+            )
         return True
 
     def learn(self, probe: dict[str, Any]) -> None:

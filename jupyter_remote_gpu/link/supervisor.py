@@ -161,7 +161,7 @@ class PodLink(Standing):
     async def _execute(self, command: str, spec: dict[str, Any], timeout: float) -> Bridge:
         work = self._need().execute(command, spec, self.pod.python)
         bridge = await self._in_time(command, timeout, work)
-        if bridge.noise.strip() and self._known.warn_of_noise(bridge.noise):
+        if self._known.warn_of_noise(bridge.noise):
             self._update(warnings=self._known.warnings)
         return bridge
 

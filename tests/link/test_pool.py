@@ -101,6 +101,9 @@ def test_a_login_shell_that_prints_is_warned_of(tmp_path: Path, sshd: Sshd) -> N
         await linked.until(lambda: linked.link.status.latency, "a latency")
         await many(linked, 3)
         assert len(linked.link.status.warnings) == 1
+        sshd.noise("")
+        await many(linked, 1)
+        assert linked.link.status.warnings == ()
 
     run(register(tmp_path / "data", sshd), main)
 
