@@ -58,6 +58,7 @@ class Bridge:
         stderr: Stderr,
         on_data: Callable[[int], None],
         on_close: Callable[[], None],
+        on_sent: Callable[[int], None] = lambda size: None,
     ) -> None:
         self.info = answer.info
         self.noise = answer.noise
@@ -65,6 +66,7 @@ class Bridge:
         self._process = process
         self._stderr = stderr
         self._on_data = on_data
+        self._on_sent = on_sent
         self._on_close: Callable[[], None] | None = on_close
 
     async def read(self, n: int = 65536) -> bytes:
@@ -81,6 +83,7 @@ class Bridge:
 
     def write(self, data: bytes) -> None:
         """Queue bytes. When the channel has ended they are lost, and `read` tells so."""
+        self._on_sent(len(data))
         with suppress(asyncssh.Error, OSError):
             self._process.stdin.write(data)
 

@@ -132,7 +132,7 @@ class Connection:
         try:
             answer = await converse(_Pipes(process), words, nonce, python, process.stdin.drain)
             done = True
-            return Bridge(process, answer, stderr, self.count, self.leave)
+            return Bridge(process, answer, stderr, self.count, self.leave, self.count_sent)
         except (asyncssh.Error, OSError) as e:
             raise lost(e) from e
         except TransportError as e:
@@ -151,6 +151,10 @@ class Connection:
     def count(self, size: int) -> None:
         """So many bytes have arrived on a channel."""
         self.pulse.received += size
+
+    def count_sent(self, size: int) -> None:
+        """So many bytes were given to a channel."""
+        self.pulse.sent += size
 
     async def close(self) -> None:
         self.lost = True

@@ -47,21 +47,24 @@ class Pulse:
     received : int
         To be counted up with what arrives on other channels: on a slow line a full window
         stands in the way of our line.
+    sent : int
+        The same for what is sent on them.
     """
 
     def __init__(
         self, ssh: asyncssh.SSHClientConnection, on_dead: Callable[[RemoteGPUError], None]
     ) -> None:
         self.latency: float | None = None
-        self.received = 0
+        self.received = self.sent = 0
         self._ssh = ssh
         self._on_dead = on_dead
         self._kick = asyncio.Event()
-        self._sent: dict[bytes, float] = {}
+        self._beats: dict[bytes, tuple[float, int]] = {}
         self._count = 0
         self._oldest = 0
         self._deadline = 0.0
         self._waited = 0
+        self._arrived = 0
 
     def check_now(self) -> None:
         """The laptop woke up: what is sent from now on must come back soon."""
@@ -93,7 +96,7 @@ class Pulse:
         received = 0
         while True:
             line = b"jrg-pulse %d" % self._count
-            self._sent[line] = time.monotonic()
+            self._beats[line] = time.monotonic(), self.sent
             self._count += 1
             process.stdin.write(line + b"\n")
             self._kick.clear()
@@ -106,7 +109,9 @@ class Pulse:
             if now - due > LATE_SECONDS:
                 self.check_now()
             elif now >= self._deadline:
-                if self.received - received < _MUCH or self._waited >= _PATIENT:
+                # A large request may be before us: it would be sent again on the next link.
+                moved = max(self.received - received, self.sent - self._arrived)
+                if moved < _MUCH or self._waited >= _PATIENT:
                     self._on_dead(TransportError("The pod does not answer any more."))
                     return
                 self._waited += 1
@@ -118,11 +123,13 @@ class Pulse:
             while line := await process.stdout.readline():
                 # A login shell may have printed something in front of it.
                 name = line[line.rfind(b"jrg-pulse") :].strip()
-                sent = self._sent.get(name)
-                if sent is None or int(name.split()[1]) < self._oldest:
+                beat = self._beats.get(name)
+                if beat is None or int(name.split()[1]) < self._oldest:
                     continue  # sent before the laptop slept: it says nothing about now
-                self.latency = time.monotonic() - sent
-                self._sent.clear()
+                self.latency = time.monotonic() - beat[0]
+                self._arrived = beat[1]
+                # Not those behind it, which on a slow line come back one after the other.
+                self._beats = {k: v for k, v in self._beats.items() if v[0] > beat[0]}
                 self._waited = 0
                 self._deadline = time.monotonic() + SILENT_SECONDS
         except (asyncssh.Error, OSError, ValueError) as e:

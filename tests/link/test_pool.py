@@ -163,8 +163,8 @@ def test_an_answer_that_is_not_ours(tmp_path: Path, sshd: Sshd) -> None:
 class SlowLine:
     """Passes one way on at a limited rate, with as little buffered as can be."""
 
-    def __init__(self, port: int, rate: float) -> None:
-        self._to, self._rate = port, rate
+    def __init__(self, port: int, rate: float, up: bool = False) -> None:
+        self._to, self._rates = port, (rate, 0.0) if up else (0.0, rate)
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -181,7 +181,8 @@ class SlowLine:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection("127.0.0.1", self._to)
-        for source, sink, rate in ((reader, forth, 0.0), (back, writer, self._rate)):
+        ways = ((reader, forth), (back, writer))
+        for (source, sink), rate in zip(ways, self._rates, strict=True):
             task = asyncio.ensure_future(self._pass(source, sink, rate))
             self._tasks.add(task)
 
@@ -239,3 +240,37 @@ def test_a_slow_line_full_of_output_is_not_a_dead_one(
     else:
         # With nothing counted the same silence is a loss.
         assert faults and took < 25
+
+
+def test_a_slow_line_full_of_what_is_sent_is_not_a_dead_one(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 1.0)
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 2.5)
+    size = 6_000_000
+
+    async def main() -> None:
+        faults: list[RemoteGPUError] = []
+        async with SlowLine(sshd.port, 600_000, up=True) as line:
+            trust = ssh.Trust("pod", sshd.host_key_line, None, lambda line: None)
+            target = parse_ssh(sshd.words(line.port))
+            conn = await ssh.connect(target, trust, Path("/nonexistent"), timeout=15)
+            connection = Connection(conn, faults.append, lambda connection: None)
+            process = await conn.create_process(f"head -c {size} | wc -c", encoding=None)
+            bridge = Bridge(
+                process,
+                Answer({}, b"", ""),
+                Stderr(process),
+                connection.count,
+                lambda: None,
+                connection.count_sent,
+            )
+            began = time.monotonic()
+            bridge.write(bytes(size))
+            assert await bridge.read() == b"%d\n" % size
+            assert time.monotonic() - began > 5
+            await bridge.close()
+            await connection.close()
+        assert not faults
+
+    asyncio.run(main())
