@@ -10,6 +10,10 @@ class Bridge(Protocol):
 
     info: dict[str, Any]
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here until the pod takes more."""
+
     async def read(self, n: int = ...) -> bytes: ...
     def write(self, data: bytes) -> None: ...
     async def drain(self) -> None: ...

@@ -22,6 +22,9 @@ LINGER_SECONDS = 10.0
 PING_SECONDS = 5.0
 SILENT_SECONDS = 15.0
 """A keeper that says nothing for so long, though it was asked, is not reached any more."""
+LARGE_BYTES, LARGE_SECONDS = 64 << 10, 60.0
+"""On a slow line our question waits behind a larger request for so long, and longer while the pod
+takes more of it: given up, the request would be sent again from its beginning, for ever."""
 HELLO_SECONDS = 20.0
 SHORT_SECONDS = 2.0
 """A bridge that lasted longer has worked: the next one is opened at once."""
@@ -48,7 +51,7 @@ class KernelLink:
         self._adopted: Bridge | None = None
         self._left: set[asyncio.Future[None]] = set()
         self._bridge: Bridge | None = None
-        self._heard = 0.0
+        self._heard = self._moved = 0.0
         self._greeted = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"kernel {state.id}")
         state.handover.on_need = self._kick.set
@@ -163,7 +166,7 @@ class KernelLink:
             assert self._link is not None
             bridge = await self._link.open_bridge(None)
         talk = asyncio.create_task(self._talk(bridge))
-        side = asyncio.create_task(self._watch())
+        side = asyncio.create_task(self._watch(bridge))
         try:
             # That the bridge was closed does not end its reading: a pod that takes nothing more
             # from us never says so.
@@ -241,26 +244,25 @@ class KernelLink:
         self.state.greeted(message)
         self._bridge = bridge
         for frame in [*self.state.outbox.everything(), self._faces_frame()]:
-            bridge.write(frame)
+            self._send(frame)
         self._greeted.set()
 
     def _send(self, frame: bytes) -> bool:
         """Write to the keeper now; False when there is no bridge (it is sent later)."""
         if self._bridge is None:
             return False
-        try:
-            self._bridge.write(frame)
-        except TransportError:
-            return False  # the reader's side is about to notice as well
+        if len(frame) > LARGE_BYTES:
+            self._moved = time.monotonic()
+        self._bridge.write(frame)
         return True
 
     def _faces_frame(self) -> bytes:
         return encode_control({"type": "faces", "count": len(self.state.audience.channels)})
 
-    async def _watch(self) -> None:
+    async def _watch(self, bridge: Bridge) -> None:
         """Until nobody wants the bridge, or the keeper is not reached by it any more."""
         started = time.monotonic()
-        faces, unwanted, asked = len(self.state.audience.channels), 0.0, 0.0
+        faces, unwanted, asked, unsent = len(self.state.audience.channels), 0.0, 0.0, 0
         while True:
             await asyncio.sleep(1.0)
             now = time.monotonic()
@@ -272,13 +274,17 @@ class KernelLink:
             if faces != len(self.state.audience.channels):
                 faces = len(self.state.audience.channels)
                 self._send(self._faces_frame())
-            silent, congested = now - self._heard, self.state.mirror.log.congested
+            unsent, before = bridge.unsent, unsent
+            if unsent < before:
+                self._moved = now
+            busy = self.state.mirror.log.congested or now - self._moved < LARGE_SECONDS
+            silent = now - self._heard
             if silent < PING_SECONDS:
                 asked = 0.0
             elif not asked:
                 asked = now
                 self._send(encode_control({"type": "ping", "tag": "alive"}))
-            elif now - asked > SILENT_SECONDS - PING_SECONDS and not congested:
+            elif now - asked > SILENT_SECONDS - PING_SECONDS and not busy:
                 log.warning("kernel %s: silent for %.0f s", self.state.id, silent)
                 return
             if self.state.damage.found:

@@ -87,6 +87,11 @@ class Bridge:
         with suppress(asyncssh.Error, OSError):
             self._process.stdin.write(data)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here until the pod takes more."""
+        return self._process.channel.get_write_buffer_size()
+
     async def drain(self) -> None:
         """Wait until the peer has taken most of what was written.
 

@@ -49,6 +49,8 @@ def execute(number: int, execution: str, client: str = CLIENT, code: str = "1") 
 class ScriptedBridge:
     """Says what the test wrote, then nothing; `end` is the end of the stream."""
 
+    unsent = 0
+
     def __init__(self, said: bytes) -> None:
         self.info: dict[str, Any] = {}
         self.written = b""

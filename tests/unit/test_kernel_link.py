@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,32 @@ def test_a_keeper_that_falls_silent_is_asked_and_then_given_up(
             bridge = await it.pod.bridge(0)
             await until(lambda: {"type": "ping", "tag": "alive"} in bridge.controls, "the ping")
             await asyncio.wait_for(bridge.closed.wait(), 20)
+            await works_again(it, 1)
+
+    asyncio.run(work())
+
+
+def test_a_keeper_to_which_a_large_request_is_under_way_is_not_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_link, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(kernel_link, "SILENT_SECONDS", 0.6)
+    monkeypatch.setattr(kernel_link, "LARGE_SECONDS", 2.5)
+
+    async def work() -> None:
+        async with linked(tmp_path, output(1), welcome(1)) as it:
+            bridge = await it.pod.bridge(0)
+            it.face.send(execute(1, CELL, code="x" * kernel_link.LARGE_BYTES))
+            await until(lambda: len(bridge.written) > kernel_link.LARGE_BYTES, "the request")
+            began = time.monotonic()
+            bridge.unsent = 1 << 20
+            while bridge.unsent:
+                await asyncio.sleep(0.5)  # the line's pace
+                assert not bridge.closed.is_set()
+                bridge.unsent -= 1 << 17
+            # Of it nothing more is taken, and nothing comes.
+            await asyncio.wait_for(bridge.closed.wait(), 20)
+            assert time.monotonic() - began > 5
             await works_again(it, 1)
 
     asyncio.run(work())
