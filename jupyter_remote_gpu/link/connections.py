@@ -132,9 +132,18 @@ class Pool:
             if self._lost.done():
                 ssh.abort()
             else:
-                self.connections.append(Connection(ssh, self._end, self._one_left))
+                further = Connection(ssh, lambda e: self._further_ended(further, e), self._one_left)
+                self.connections.append(further)
         finally:
             self._growing = None
+
+    def _further_ended(self, connection: Connection, error: RemoteGPUError) -> None:
+        if isinstance(error, TransportError):
+            self._end(error)
+        elif not self._lost.done():
+            # The pod starts no process there now; what runs on the others need not end for that.
+            self._keep(connection)
+            self._drop(connection)
 
     def _one_left(self, connection: Connection) -> None:
         """A channel has ended: whoever waits for one looks again."""
@@ -153,6 +162,9 @@ class Pool:
 
     def _retire(self, connection: Connection) -> None:
         del self._timers[connection]
+        self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
         self.connections.remove(connection)
         task = asyncio.create_task(connection.close())
         self._closing.add(task)

@@ -104,6 +104,33 @@ def test_a_further_connection_that_fails_is_told_to_each_who_waits(sshd: Sshd) -
     with_pool(sshd, fail, work)
 
 
+def test_a_further_connection_without_a_session_costs_nobody_else(
+    tmp_path: Path, sshd: Sshd
+) -> None:
+    """As on a pod that can start no process for a moment."""
+    with Sshd(tmp_path / "full", sys.executable, config=["MaxSessions 0"]) as full:
+
+        async def connect() -> Any:
+            trust = ssh.Trust("pod", full.host_key_line, None, lambda line: None)
+            return await ssh.connect(parse_ssh(full.words()), trust, Path("/none"), timeout=15)
+
+        async def work(pool: Pool) -> None:
+            count = connection.CHANNELS_PER_CONNECTION
+            bridges = await asyncio.gather(
+                *(pool.execute("bridge", {}, None) for _ in range(count))
+            )
+            with pytest.raises(LinkError):
+                await pool.execute("list", {}, None)
+            await until(lambda: len(pool.connections) == 1)
+            assert pool.fault is None
+            await bridges.pop().close()
+            bridges.append(await pool.execute("list", {}, None))
+            for bridge in bridges:
+                await bridge.close()
+
+        with_pool(sshd, connect, work)
+
+
 def test_who_waits_for_a_further_connection_learns_of_the_loss(folder: Path, proxy: Proxy) -> None:
     async def main(linked: Linked) -> None:
         await connected(linked)
