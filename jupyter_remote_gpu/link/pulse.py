@@ -11,7 +11,7 @@ import asyncssh
 
 from ..errors import LinkError, RemoteGPUError, TransportError
 
-__all__ = ["Pulse", "lost", "no_session"]
+__all__ = ["Pulse", "lost", "may_pass", "no_session"]
 
 BEAT_SECONDS = 3.0
 SILENT_SECONDS = 12.0
@@ -152,3 +152,11 @@ def no_session() -> LinkError:
         "be started anew.",
         code="max-sessions",
     )
+
+
+def may_pass(error: RemoteGPUError) -> bool:
+    """Whether a pod that was connected may be had again without the user.
+
+    One that gave sessions before gives none while it can start no process.
+    """
+    return isinstance(error, TransportError) or error.code == "max-sessions"

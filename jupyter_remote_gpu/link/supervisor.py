@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import asyncssh
 
-from ..errors import HostKeyChanged, HostKeyUnknown, RemoteGPUError, TransportError
+from ..errors import HostKeyChanged, HostKeyUnknown, LinkError, RemoteGPUError, TransportError
 from ..models import PodState
 from ..pods import hostkeys
 from ..pods.registry import Pod
@@ -19,6 +19,7 @@ from .channel import Bridge
 from .connections import Pool
 from .known import KnownPod
 from .login import Login
+from .pulse import may_pass
 from .retrying import Clock, Race
 from .status import UNDER_WAY, LinkStatus, Standing, steady
 
@@ -215,9 +216,9 @@ class PodLink(Standing):
                     established = True
                     self._set(PodState.CONNECTED, warnings=self._known.warnings)
                     raise await self._attend(pool)
-                except TransportError as e:
+                except LinkError as e:
                     fault = pool.fault or e  # which of the two was seen first is chance
-                    if not (established and isinstance(fault, TransportError)):
+                    if not (established and may_pass(fault)):
                         raise fault from e
                 self._pool = None
                 self._clock.begin(time.monotonic() - began)

@@ -80,6 +80,29 @@ def test_a_good_link_that_is_lost_is_made_anew_at_once(
     run(folder, main)
 
 
+def test_a_pod_that_starts_no_process_for_a_while_is_waited_for(folder: Path, sshd: Sshd) -> None:
+    async def main(linked: Linked) -> None:
+        await connected(linked)
+        sshd.stop()
+        sshd._lines.append("MaxSessions 0")
+        sshd.start()
+        try:
+            await linked.until(
+                lambda: linked.link.status.code == "max-sessions", "that no session is had"
+            )
+            assert linked.link.status.state is PodState.RECONNECTING
+        finally:
+            sshd.stop()
+            sshd._lines.clear()
+            sshd.start()
+        await linked.until(
+            lambda: linked.link._pool and linked.link._pool.latency, "a pulse that is answered"
+        )
+        assert PodState.FAILED not in linked.states
+
+    run(folder, main)
+
+
 def test_what_is_waited_for_is_never_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(retrying.time, "monotonic", lambda: now)
