@@ -111,6 +111,9 @@ class Pods:
         """Register a pod, under a name made of its host if none is given; not connected yet."""
         pod = self.registry.add(name, ssh, python)
         entry = self._enter(pod)
+        for kernel in self.of(pod.name):
+            if kernel.state.mirror.info.get("removed"):
+                kernel.state.mirror.note(removed=None)  # it may be there: wait until it was asked
         self._on_change(NOW)
         return entry
 

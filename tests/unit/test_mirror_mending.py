@@ -13,6 +13,8 @@ import pytest
 from jupyter_remote_gpu.daemon.kernel_link import KernelLink
 from jupyter_remote_gpu.daemon.kernel_state import KernelState
 from jupyter_remote_gpu.daemon.mirror import Mirror
+from jupyter_remote_gpu.daemon.pods import Pods
+from jupyter_remote_gpu.daemon.settings import Settings
 from jupyter_remote_gpu.errors import NotFound, error_to_json
 from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
@@ -225,6 +227,35 @@ def test_a_removed_pod_is_not_waited_for(tmp_path: Path) -> None:
             await until(lambda: face.last == COUNT, "all records")
             face.check()
             assert [r.type for r in face.records].count("gap") == 1
+
+    asyncio.run(work())
+
+
+def test_a_pod_that_is_added_again_is_waited_for(tmp_path: Path) -> None:
+    """As one is whose address has changed with a new start."""
+    mirror = Mirror(tmp_path / "mirrors" / KERNEL, BOUND)
+    mirror.note(pod="p", identity=IDENTITY)
+    for record in RECORDS:
+        mirror.append(frames(record))
+    mirror.close()
+
+    async def work() -> None:
+        pods = Pods(tmp_path, Settings(mirror_bytes=BOUND), lambda within: None)
+        await pods.load()
+        try:
+            pods.add("p", "me@127.0.0.1:1", None)
+            await pods.remove("p")
+            pods.add("p", "me@127.0.0.1:2", None)
+            rot([s.path for s in mirror.log.segments])
+            state = pods.kernel(KERNEL).state
+            state.pod_is(PodState.CONNECTING, None, 0.0)
+            face = await Reader(state, cursor=0).open()
+            state.pod_is(PodState.DISCONNECTED, None, 0.0)
+            told = await face.control("refused")
+            assert "%gpu connect p" in told["error"]["message"]
+            await face.close()
+        finally:
+            await pods.close()
 
     asyncio.run(work())
 
