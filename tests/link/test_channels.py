@@ -154,12 +154,17 @@ def test_a_link_that_is_lost_is_no_answer_of_a_shell_that_prints(
     sshd: Sshd, tmp_path: Path
 ) -> None:
     sshd.noise("Welcome to your pod!\n")
-    begun = tmp_path / "begun"
-    hung = tmp_path / "python"
-    hung.write_text(f'#!/bin/sh\n[ "$#" -gt 4 ] || exit 0\n: > {begun}\nexec sleep 60\n')
-    hung.chmod(0o700)
+    begun, hung, killed = (tmp_path / name for name in ("begun", "hung", "killed"))
+    for python, does in (
+        (hung, f": > {begun}; exec sleep 60"),
+        (killed, r"printf '\036jrg1 %s\n' $6"),
+    ):
+        python.write_text(f'#!/bin/sh\n[ "$#" -gt 4 ] || exit 0\n{does}\n')
+        python.chmod(0o700)
 
     async def work(pool: Pool) -> None:
+        with pytest.raises(TransportError, match="before it answered"):
+            await pool.execute("start", {}, str(killed))
         asked = asyncio.create_task(pool.execute("start", {}, str(hung)))
         await until(begun.exists)
         pool.connections[0]._end(TransportError("The pod does not answer any more."))

@@ -18,7 +18,7 @@ from jupyter_remote_gpu.daemon.mirror import Mirror
 from jupyter_remote_gpu.models import PodState
 from jupyter_remote_gpu.wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
 from jupyter_remote_gpu.wire.records import encode_record
-from tests.support.written import CLIENT, IDENTITY, KERNEL
+from tests.support.written import CLIENT, IDENTITY, KERNEL, mirrored, output
 
 LAPTOP = "9" * 32
 PATIENCE = 20.0
@@ -203,3 +203,14 @@ async def linked(folder: Path, records: bytes, *said: bytes | Exception) -> Asyn
     finally:
         await it.face.close()
         await it.link.close()
+
+
+async def works_again(it: Linked, before: int, request: bytes = b"") -> None:
+    """The next bridge brings record 2; the mirror is what it should be."""
+    assert mirrored(it.state.mirror) == output(1)
+    it.pod.add(welcome(2) + output(2))
+    await until(lambda: it.state.mirror.last == 2, "the next bridge's record")
+    assert mirrored(it.state.mirror) == output(1) + output(2)
+    bridge = await it.pod.bridge(before)
+    assert bridge.controls[0]["cursor"] == 1
+    assert request in bridge.written

@@ -204,14 +204,6 @@ def test_a_machine_that_runs_no_commands(pod: Pod) -> None:
     assert error.code == "no-command" and "tunnels only" in error.message
 
 
-def test_a_command_that_ends_before_its_answer_did_run(pod: Pod) -> None:
-    pod.before = "echo Welcome to your pod; "
-    kill = f"#!{shutil.which('sh')}\n[ $# -gt 4 ] || exit 0\nprintf '\\036jrg1 %s\\n' \"$6\"\n"
-    (pod.bin / "python3").write_text(kill)
-    error = failure(pod, TransportError)
-    assert "before it answered" in error.message
-
-
 def test_a_connection_that_ends_before_a_word(pod: Pod) -> None:
     pod.before = "exit 0; "
     failure(pod, TransportError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,7 @@ from jupyter_remote_gpu.wire.frames import (
     encode_control,
     encode_frame,
 )
-from tests.support import bridges
-from tests.support.bridges import Linked, ScriptedBridge, execute, linked, until, welcome
+from tests.support.bridges import ScriptedBridge, execute, linked, until, welcome, works_again
 from tests.support.written import CLIENT, mirrored, note, output
 
 CELL = "e" * 32
@@ -74,17 +72,6 @@ BAD = {
     "a record inside another": (welcome(3) + LARGE[: MAX_PAYLOAD + 9] + output(3), "inside"),
     "a record shorter than its head": (welcome(2) + encode_frame(ord("R"), b"x"), "shorter"),
 }  # fmt: skip
-
-
-async def works_again(it: Linked, before: int, request: bytes = b"") -> None:
-    """The next bridge brings record 2; the mirror is what it should be."""
-    assert mirrored(it.state.mirror) == output(1)
-    it.pod.add(welcome(2) + output(2))
-    await until(lambda: it.state.mirror.last == 2, "the next bridge's record")
-    assert mirrored(it.state.mirror) == output(1) + output(2)
-    bridge = await it.pod.bridge(before)
-    assert bridge.controls[0]["cursor"] == 1
-    assert request in bridge.written
 
 
 @pytest.mark.parametrize(("bad", "words"), BAD.values(), ids=BAD)
@@ -205,87 +192,6 @@ def test_a_keeper_of_another_protocol_is_not_asked_again(tmp_path: Path) -> None
                 await it.link.alive(20)
             assert caught.value.code == "version"
             assert len(it.pod.bridges) == 2
-
-    asyncio.run(work())
-
-
-def test_a_bridge_without_a_welcome_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kernel_link, "HELLO_SECONDS", 0.1)
-
-    async def work() -> None:
-        async with linked(tmp_path, output(1), b"") as it:
-            bridge = await it.pod.bridge(0)
-            await asyncio.wait_for(bridge.closed.wait(), 20)
-            await works_again(it, 1)
-
-    asyncio.run(work())
-
-
-def test_a_keeper_that_falls_silent_is_asked_and_then_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kernel_link, "PING_SECONDS", 0.2)
-    monkeypatch.setattr(kernel_link, "SILENT_SECONDS", 0.6)
-
-    async def work() -> None:
-        async with linked(tmp_path, output(1), welcome(1)) as it:
-            bridge = await it.pod.bridge(0)
-            await until(lambda: {"type": "ping", "tag": "alive"} in bridge.controls, "the ping")
-            await asyncio.wait_for(bridge.closed.wait(), 20)
-            await works_again(it, 1)
-
-    asyncio.run(work())
-
-
-def test_a_keeper_to_which_a_large_request_is_under_way_is_not_silent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kernel_link, "PING_SECONDS", 0.2)
-    monkeypatch.setattr(kernel_link, "SILENT_SECONDS", 0.6)
-    monkeypatch.setattr(kernel_link, "LARGE_SECONDS", 2.5)
-
-    async def work() -> None:
-        async with linked(tmp_path, output(1), welcome(1)) as it:
-            bridge = await it.pod.bridge(0)
-            it.face.send(execute(1, CELL, code="x" * kernel_link.LARGE_BYTES))
-            await until(lambda: len(bridge.written) > kernel_link.LARGE_BYTES, "the request")
-            began = time.monotonic()
-            bridge.unsent = 1 << 20
-            while bridge.unsent:
-                await asyncio.sleep(0.5)  # the line's pace
-                assert not bridge.closed.is_set()
-                bridge.unsent -= 1 << 17
-            # Of it nothing more is taken, and nothing comes.
-            await asyncio.wait_for(bridge.closed.wait(), 20)
-            assert time.monotonic() - began > 5
-            await works_again(it, 1)
-
-    asyncio.run(work())
-
-
-def test_a_bridge_whose_end_does_not_come_is_let_go_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Deaf(ScriptedBridge):
-        """As ssh's, where a stuck keeper has left no room for what was sent: no end comes back."""
-
-        async def read(self, n: int = 0) -> bytes:
-            return await self._said.get()
-
-        async def close(self) -> None:
-            self.closed.set()
-
-    monkeypatch.setattr(bridges, "ScriptedBridge", Deaf)
-    monkeypatch.setattr(kernel_link, "PING_SECONDS", 0.2)
-    monkeypatch.setattr(kernel_link, "SILENT_SECONDS", 0.6)
-
-    async def work() -> None:
-        async with linked(tmp_path, output(1), welcome(1)) as it:
-            bridge = await it.pod.bridge(0)
-            await asyncio.wait_for(bridge.closed.wait(), 20)
-            await works_again(it, 1)
 
     asyncio.run(work())
 
