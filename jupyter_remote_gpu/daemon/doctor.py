@@ -61,15 +61,17 @@ def _laptop(folder: Path) -> dict[str, Any]:
 
 def _size(path: Path) -> int:
     if path.is_symlink() or not path.is_dir():
+        return _file_size(path)
+    return sum(
+        _file_size(Path(parent, name)) for parent, _, names in os.walk(path) for name in names
+    )
+
+
+def _file_size(path: Path) -> int:
+    try:
         return path.lstat().st_size
-    total = 0
-    for parent, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(parent, name)).st_size
-            except FileNotFoundError:
-                continue  # written anew in this moment
-    return total
+    except FileNotFoundError:
+        return 0  # written anew in this moment
 
 
 async def _pod(entry: PodEntry) -> dict[str, Any]:

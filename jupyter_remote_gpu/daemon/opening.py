@@ -272,10 +272,8 @@ class Opener:
 
 
 def _unreachable(why: str, code: str) -> PodError:
-    return PodError(
-        f"The notebook's kernel cannot be reached: {why} `%gpu restart` starts a fresh one.",
-        code=code,
-    )
+    what = "" if "%gpu restart" in why else " `%gpu restart` starts a fresh one."
+    return PodError(f"The notebook's kernel cannot be reached: {why}{what}", code=code)
 
 
 def working_name(laptop: str, folder: str) -> str:

@@ -89,6 +89,12 @@ def explain(error: Exception, attempt: Attempt) -> RemoteGPUError:
 
 def explain_jump(error: Exception, hop: str) -> RemoteGPUError:
     """The sentence for a jump host that could not be passed."""
+    if isinstance(error, ValueError):
+        return LinkError(
+            f"{hop!r:.80} is no jump host: [user@]host[:port] is. Mend ProxyJump in ~/.ssh/config, "
+            "then connect again.",
+            code="jump-host",
+        )
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return LinkError(
             f"The jump host {hop} shows a host key that your ~/.ssh/known_hosts does not have. "

@@ -248,13 +248,13 @@ async def _jump(hops: str, timeout: float) -> asyncssh.SSHClientConnection:
     """Log in to the jump hosts one after the other; their host keys are the user's own matter."""
     last: asyncssh.SSHClientConnection | None = None
     for hop in hops.split(","):
-        user, host, port = split_endpoint(hop.strip())
-        given: dict[str, Any] = {"username": user} if user else {}
-        if port is not None:
-            given["port"] = int(port)
-        if last is not None:
-            given["tunnel"] = last
         try:
+            user, host, port = split_endpoint(hop.strip())
+            given: dict[str, Any] = {"username": user} if user else {}
+            if port is not None:
+                given["port"] = int(port)
+            if last is not None:
+                given["tunnel"] = last
             conn = await asyncssh.connect(
                 host,
                 agent_forwarding=False,

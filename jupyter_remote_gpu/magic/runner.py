@@ -130,8 +130,9 @@ class Runner:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGINT only counts: it must not land between two statements."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # a subshell: no signal arrives there
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or before is None:
+            yield  # no signal arrives in a subshell, or the program around Python has it
             return
 
         def handle(*_: Any) -> None:
@@ -139,7 +140,7 @@ class Runner:
                 self._pressed += 1
                 self._execution.events.put(("wake",))
 
-        before = signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGINT, handle)
         try:
             yield
         finally:

@@ -134,4 +134,8 @@ def _memory(pid: int) -> int | None:
 
 
 def _size(folder: Path) -> int:
-    return sum(p.stat().st_size for p in folder.glob("*.seg"))
+    size = 0
+    for segment in folder.glob("*.seg"):
+        with contextlib.suppress(FileNotFoundError):  # a journal grows old, or is made smaller
+            size += segment.stat().st_size
+    return size

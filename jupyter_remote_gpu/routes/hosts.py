@@ -33,7 +33,7 @@ def ssh_hosts(config: Path | None = None) -> list[str]:
 
 
 def _aliases(path: Path, folder: Path, seen: set[Path]) -> Iterator[str]:
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # of links in a circle resolve() raises
     # A file that includes itself is read once, as one that others include too.
     if path in seen or len(seen) == MAX_FILES or not path.is_file():
         return

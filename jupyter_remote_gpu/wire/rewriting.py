@@ -14,8 +14,9 @@ from .log import Log
 from .retention import Task
 from .tidy import DAMAGED
 
-SECONDS = 120.0
-"""A child that takes longer is ended: it is a second's work, though at the lowest priority."""
+SECONDS = 600.0
+"""A child that takes longer is ended: it is a second's work, but at the lowest priority, beside
+samplers on every core of a pod whose processor time may have a quota."""
 PAUSE_SECONDS = 5.0
 """After a failure (no room, no memory) nothing is rewritten for so long."""
 

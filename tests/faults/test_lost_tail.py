@@ -33,7 +33,8 @@ def test_who_has_more_than_the_pod_is_told(place: Place, lost: int) -> None:
     assert "lost the end" in face.control("link", code="kernel-gone")["reason"]
     # Who asks again at once is told the same, and not that the pod does not answer.
     args = {"pod": "pod", "client": place.face.client, "notebook": "/n/a.ipynb", "folder": "/n"}
-    with pytest.raises(PodError, match="lost the end"):
+    with pytest.raises(PodError, match="lost the end") as refused:
         place.face.request("kernel.open", timeout=PATIENCE, fresh=False, **args)
+    assert refused.value.message.count("%gpu restart") == 1, "one way on, once"
     assert face.text(cell) == "".join(f"{i}\n" for i in range(9))
     face.in_order()

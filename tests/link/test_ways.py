@@ -89,6 +89,12 @@ def test_by_a_jump_host(pod: Sshd, laptop: Path, tmp_path: Path) -> None:
         assert "jump host" in error.message
         (laptop / ".ssh" / "id_ed25519").unlink()
         assert refused(LinkError, lambda: login(pod, target)).code == "jump-refused"
+        (laptop / ".ssh" / "id_ed25519").write_bytes(bastion.key.read_bytes())
+        (laptop / ".ssh" / "config").write_text(
+            f"Host rented\n  HostName 127.0.0.1\n  ProxyJump {jump},next:port\n"
+        )
+        error = refused(LinkError, lambda: login(pod, alias))
+        assert "'next:port'" in error.message and "~/.ssh/config" in error.message
         deadline = 200
         while bastion.sessions() and deadline:
             threading.Event().wait(0.05)

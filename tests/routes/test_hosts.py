@@ -41,6 +41,8 @@ def test_without_a_file_there_are_none(tmp_path: Path) -> None:
     assert ssh_hosts(tmp_path / "none") == []
     (tmp_path / "folder").mkdir()
     assert ssh_hosts(tmp_path / "folder") == []
+    (tmp_path / "circle").symlink_to("circle")
+    assert ssh_hosts(tmp_path / "circle") == []
 
 
 def test_a_config_without_end(tmp_path: Path) -> None:

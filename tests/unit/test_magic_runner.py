@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_remote_gpu.errors import DaemonError, NotConnected, RemoteGPUError
+from jupyter_remote_gpu.magic import runner as runner_module
 from jupyter_remote_gpu.magic.execution import Execution
 from jupyter_remote_gpu.magic.raised import ControlBack, KernelDied, RemoteError, RemoteInterrupt
 from jupyter_remote_gpu.magic.runner import Runner, refuse_if_down
@@ -21,6 +23,17 @@ def test_a_cell_that_ends_well_returns(setup: Setup, execution: Execution, runne
     Script(setup, lambda: setup.feed(setup.log.ended(E))).run(runner, lambda: 41)
     assert execution.number == 41
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_program_around_python_keeps_its_signal(
+    setup: Setup, execution: Execution, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python cannot put back a handler that is not its own."""
+    around = SimpleNamespace(SIGINT=signal.SIGINT, getsignal=lambda _: None)  # nothing sets one
+    monkeypatch.setattr(runner_module, "signal", around)
+    setup.feed(setup.log.ended(E))
+    runner.wait(lambda: 41)
+    assert execution.outcome == "ok"
 
 
 def test_a_remote_error_is_raised_once(setup: Setup, runner: Runner) -> None:
