@@ -90,7 +90,7 @@ describe('a document that pages share', () => {
     MessageLoop.sendMessage(panel, Widget.Msg.AfterHide);
     await Promise.resolve();
     expect(sharing.isOurs).toBe(false);
-    const says = [true, false, true, false];
+    const says = [true, true, false, false, true, false];
     expect(told()).toEqual(
       says.map(visible => ['remote_gpu', { cells: [], visible }])
     );
@@ -127,6 +127,23 @@ describe('a document that pages share', () => {
       ['remote_gpu', { cells: [], visible: true }],
       ['remote_gpu', { cells: ['a'], visible: true }]
     ]);
+  });
+
+  it('is told again to a page that comes', () => {
+    const sharing = share(true);
+    sharing.tell(['a']);
+    const before = told().length;
+    awareness.set(1, { user: { name: 'of another front end' } });
+    expect(told()).toHaveLength(before);
+    const says = ['remote_gpu', { cells: ['a'], visible: true }];
+    awareness.set(9, page(true));
+    expect(told().slice(before)).toEqual([says]);
+    // Not to one that is known: they would answer each other for ever.
+    awareness.set(9, page(true, 'b'));
+    expect(told().slice(before)).toEqual([says]);
+    awareness.set(9, null);
+    awareness.set(9, page(true));
+    expect(told().slice(before)).toEqual([says, says]);
   });
 
   it('is ours alone without collaboration', () => {

@@ -125,6 +125,12 @@ export class Sharing implements IDisposable {
 
   private readonly _onChange = (): void => {
     const others = this._others().sort(([a], [b]) => a - b);
+    const isNew = others.some(([id]) => !this._met.has(id));
+    this._met = new Set(others.map(([id]) => id));
+    if (isNew) {
+      // Who comes is told by nobody what the others said before: they say it again at 15 s only.
+      this._awareness?.setLocalStateField(FIELD, this._told);
+    }
     const key = JSON.stringify([this.isOurs, others]);
     if (key !== this._known) {
       const isFirst = this._known === '';
@@ -137,5 +143,6 @@ export class Sharing implements IDisposable {
 
   private readonly _awareness: IAwareness | null;
   private _told: ITold | null = null;
+  private _met: ReadonlySet<number> = new Set();
   private _known = '';
 }
