@@ -10,14 +10,17 @@ ON_PODS := wire errors files models pod client magic
 JOBS ?= 3
 # Long cuts and samplers want the machine for themselves; 2 is faster.
 LONG_JOBS ?= 0
+# Other front ends than the newest JupyterLab; `environments.py` knows them too.
+FRONTS := lab42 notebook collab
 
-.PHONY: help demo test test-long bench bench-panel lint build pictures environments clean-demo
+.PHONY: help demo test test-long bench bench-panel lint build pictures environments fronts clean-demo
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a pod on this machine and JupyterLab on a notebook that uses it"
 	@echo "make test       the tests: Python, TypeScript, browser (under 20 minutes on 2 cores)"
-	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule, samplers in the browser"
+	@echo "make test-long  long cuts, many seeds, big prints, one mutant a rule, samplers in the browser;"
+	@echo "                JupyterLab 4.2, Notebook 7 and jupyter-collaboration, each in an environment of its own"
 	@echo "make bench      the table of docs/performance.md"
 	@echo "make bench-panel  what the front end takes of the page and of the server"
 	@echo "make lint       ruff and mypy; tsc, ESLint, prettier and stylelint"
@@ -50,12 +53,18 @@ test: environments
 	step jlpm playwright test --config refill.config.ts --project short; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
-test-long: environments
+fronts: environments
+	@$(PYTHON) $(ENV) fronts
+
+test-long: environments fronts
 	@failed=; \
 	step() { echo "== $$*"; "$$@" || failed="$$failed [$$*]"; }; \
 	export PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 	step $(PY) -m pytest -n $(LONG_JOBS) --dist loadgroup -m long; \
 	cd ui-tests && step jlpm playwright test --config refill.config.ts --project long; \
+	for front in $(FRONTS); do \
+	  step env JRG_FRONT=$$front jlpm playwright test --config fronts.config.ts; \
+	done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 bench:

@@ -1,7 +1,8 @@
 """Make what `make` needs on a fresh machine: environments, the built front end, sshd, a browser.
 
 ``.venv`` (laptop), ``.venv-pod`` (the demo pod, Python >= 3.12 where one can be had) and
-``.venv-old`` (the oldest pod that is supported: Python 3.10, ipykernel 6.29) are made by uv.
+``.venv-old`` (the oldest pod that is supported: Python 3.10, ipykernel 6.29) are made by uv, and
+``.venv-lab42``, ``.venv-notebook`` and ``.venv-collab`` (the other front ends of `make test-long`).
 Each holds a stamp, so that the second time costs nothing. Standard library only.
 """
 
@@ -24,6 +25,12 @@ VERSION = ROOT / "jupyter_remote_gpu" / "_version.py"
 # An editable install writes _version.py and builds no front end: `frontend` does that.
 NO_FRONT_END = {"SKIP_JUPYTER_BUILDER": "1"}
 NEWER = ("3.12", "3.13", "3.14", "3.15")
+# Other front ends than `.venv`'s JupyterLab, each in an environment of its own.
+FRONTS = {
+    "lab42": "jupyterlab==4.2.*",
+    "notebook": "notebook>=7",
+    "collab": "jupyter-collaboration>=5",
+}
 
 
 def version_of(python: str | Path) -> tuple[int, int] | None:
@@ -105,7 +112,7 @@ def pod_python() -> str | None:
 def stamp_of(folder: Path, kind: str) -> Path:
     """The file whose presence says that `folder` is what this checkout asks for."""
     text = (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + kind.encode()
-    if kind == "laptop":
+    if kind in ("laptop", *FRONTS):
         text += (ROOT / "package.json").read_bytes()  # it has the version
     return folder / f".stamp-{hashlib.sha256(text).hexdigest()[:16]}"
 
@@ -177,6 +184,18 @@ def old() -> None:
         say("NOTE: no Python 3.10: the smoke test of the oldest pod (ipykernel 6.29) cannot run")
 
 
+def fronts() -> None:
+    """``.venv-<front>`` for each of FRONTS: it, this package (editable), and its front end."""
+    for name, package in FRONTS.items():
+        folder = ROOT / f".venv-{name}"
+        stamp = stamp_of(folder, name)
+        if not stamp.exists():
+            frontend.unlink(folder)
+            own = ("--editable", ROOT, package, "ipywidgets>=8.1")
+            build(folder, stamp, sys.executable, *own)
+        frontend.link(folder)
+
+
 def sshd() -> None:
     """OpenSSH's server, for the demo pod and the tests (`demo` makes its /run/sshd by itself)."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SBIN))
@@ -189,6 +208,7 @@ STEPS = {
     "bench": bench,
     "browser": frontend.browser,
     "frontend": frontend.built,
+    "fronts": fronts,
     "laptop": laptop,
     "old": old,
     "packages": frontend.packages,

@@ -18,7 +18,8 @@ from shell import PYTHON, ROOT, Missing, apt, clean_environment, run
 BIN = PYTHON.parent
 UI_TESTS = ROOT / "ui-tests"
 BUILT = ROOT / "jupyter_remote_gpu" / "labextension" / "package.json"
-LINK = BIN.parent / "share" / "jupyter" / "labextensions" / "jupyter-remote-gpu"
+NAME = "jupyter-remote-gpu"
+LABEXTENSIONS = Path("share", "jupyter", "labextensions")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC_BROWSERS = ("Google Chrome", "Chromium")
 
@@ -94,16 +95,20 @@ def built() -> None:
     link()
 
 
-def link() -> None:
-    """Show what was built to ``.venv``'s Jupyter, if anything was."""
-    if BUILT.exists() and not LINK.is_symlink():
-        _tool("jupyter-builder", "develop", "--overwrite", str(ROOT))
+def link(environment: Path = BIN.parent) -> None:
+    """Show what was built to an environment's Jupyter, if anything was."""
+    folder = environment / LABEXTENSIONS
+    if BUILT.exists() and not (folder / NAME).is_symlink():
+        place = {"sys_prefix": False, "labextensions_dir": folder}
+        options = [f"--DevelopLabExtensionApp.{name}={value}" for name, value in place.items()]
+        _tool("jupyter-builder", "develop", "--overwrite", *options, str(ROOT))
 
 
-def unlink() -> None:
+def unlink(environment: Path = BIN.parent) -> None:
     """Before an editable install, which would else write and delete through the link."""
-    if LINK.is_symlink():
-        LINK.unlink()
+    linked = environment / LABEXTENSIONS / NAME
+    if linked.is_symlink():
+        linked.unlink()
 
 
 def browser() -> None:

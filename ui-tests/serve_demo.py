@@ -14,6 +14,8 @@ CONFIG = """\
 c.ServerApp.port = {port}
 c.ServerApp.port_retries = 0
 c.LabApp.expose_app_in_browser = True
+c.JupyterNotebookApp.expose_app_in_browser = True
+c.SQLiteYStore.db_path = {store!r}
 c.Application.log_level = "ERROR"
 """
 SECONDS = 50.0
@@ -30,7 +32,9 @@ def main(name: str, port: str) -> int:
     try:
         (folder / "run").mkdir(mode=0o700)
         (folder / "config").mkdir(mode=0o700)
-        (folder / "config" / "jupyter_config.py").write_text(CONFIG.format(port=port))
+        # jupyter-collaboration's would lie where the server is started, and stay.
+        config = CONFIG.format(port=port, store=str(folder / "ystore.db"))
+        (folder / "config" / "jupyter_config.py").write_text(config)
         pod = os.environ.get("JRG_POD_PYTHON") or str(ROOT / ".venv-pod" / "bin" / "python")
         if not os.path.exists(pod):
             sys.exit(f"{pod} is not there: `make environments` makes it")

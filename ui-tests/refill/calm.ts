@@ -8,10 +8,11 @@ import { PATIENCE, ask, connect } from './demo';
 
 export { expect };
 
-export const test = base.extend<{ calm: void }>({
+export const test = base.extend<{ calm: void; known: RegExp | null }>({
+  known: [null, { option: true }],
   calm: [
-    async ({ page }, use) => {
-      const errors = errorsOf(page);
+    async ({ page, known }, use) => {
+      const errors = errorsOf(page, known);
       await use();
       expect(errors).toEqual([]);
     },

@@ -164,9 +164,13 @@ export async function loaded(page: Page): Promise<void> {
   });
 }
 
-/** Open a notebook. */
-export async function open(page: Page, name: string): Promise<void> {
-  await page.goto(`${URL}/lab/tree/${name}?reset&token=${server().token}`);
+/** Open a notebook; `at` is where the front end shows those. */
+export async function open(
+  page: Page,
+  name: string,
+  at = 'lab/tree'
+): Promise<void> {
+  await page.goto(`${URL}/${at}/${name}?reset&token=${server().token}`);
   await loaded(page);
 }
 
@@ -252,6 +256,9 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/naming-convention
   interface Window {
     jupyterapp: {
+      version: string;
+      listPlugins(): string[];
+      isPluginActivated(id: string): boolean;
       commands: { execute(id: string): Promise<unknown> };
       shell: {
         currentWidget: {
@@ -263,6 +270,16 @@ declare global {
           content: {
             activeCellIndex: number;
             model: {
+              collaborative: boolean;
+              sharedModel: {
+                awareness?: {
+                  clientID: number;
+                  getStates(): Map<
+                    number,
+                    { remote_gpu?: { cells: string[] } }
+                  >;
+                };
+              };
               cells: {
                 get(index: number): {
                   trusted: boolean;
