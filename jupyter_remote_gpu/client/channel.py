@@ -78,6 +78,7 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._last_word: dict[str, Any] | None = None
         self._closed = False
 
     @property
@@ -264,6 +265,10 @@ class Channel:
             if batch:
                 await self._on_batch(batch)
                 self.cursor = batch[-1].last
+            word = self._last_word
+            if word is not None and word["last"] <= self.cursor:
+                self._last_word = None
+                await self._on_control(word)
 
     def _check(self, record: Record, batch: list[Record]) -> None:
         cursor = batch[-1].last if batch else self.cursor
@@ -282,6 +287,10 @@ class Channel:
         if kind == "ping":
             connection.send({"type": "pong", "tag": message.get("tag")})
             return
+        if kind == "link":  # it goes ahead of records, but not of those that it is said behind
+            self._last_word = message if isinstance(message.get("last"), int) else None
+            if self._last_word is not None:
+                return
         number = message.get("number")
         with self._lock:
             if kind in ("ack", "rejected") and message.get("client") == self.client:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteGPUError, error_to_json
 from ..models import PodState
+from .sentences import GONE
 
 if TYPE_CHECKING:
     from .channels import FaceChannel
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 class Audience:
     """One channel a client, the newest; who comes late is told how things stand.
+
+    Parameters
+    ----------
+    last : callable
+        The number of the newest record that there is of the kernel here.
 
     Attributes
     ----------
@@ -27,7 +33,8 @@ class Audience:
         Why this kernel cannot be reached although its pod may be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last: Callable[[], int]) -> None:
+        self._last = last
         self.channels: dict[str, FaceChannel] = {}
         self.state = PodState.DISCONNECTED
         self.reason: str | None = None
@@ -91,6 +98,8 @@ class Audience:
         }
         if self.fault is not None:
             message.update(state=str(PodState.FAILED), reason=str(self.fault), code=self.fault.code)
+            if self.fault.code == GONE:
+                message["last"] = self._last()
         return message
 
     def trouble(self, where: str, text: object) -> None:

@@ -48,7 +48,7 @@ class KernelState:
     def __init__(self, mirror: Mirror, on_change: Callable[[float], None]) -> None:
         self.mirror = mirror
         self.id = mirror.id
-        self.audience = Audience()
+        self.audience = Audience(lambda: self.mirror.last)
         self.handover = Handover(self.audience, lambda: self.mirror.executions)
         self.outbox = self.handover.outbox
         self.damage = Damage(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from jupyter_remote_gpu.client import connection
 from jupyter_remote_gpu.client.aio import Channel
 from jupyter_remote_gpu.client.paths import socket_path
 from jupyter_remote_gpu.wire.frames import CONTROL, FrameDecoder, decode_control, encode_control
-from jupyter_remote_gpu.wire.records import RecordAssembler
+from jupyter_remote_gpu.wire.records import Record, RecordAssembler
+from tests.support.written import note
 
 KERNEL, CLIENT = "1" * 32, uuid.uuid4().hex
 PATIENCE = 20.0
@@ -28,6 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run").mkdir(mode=0o700)
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+
+
+async def ignore(_: Any) -> None:
+    return None
 
 
 class Peer:
@@ -62,7 +67,11 @@ class Peer:
 
 
 @asynccontextmanager
-async def a_daemon(**more: Any) -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
+async def a_daemon(
+    on_batch: Callable[[list[Record]], Awaitable[None]] = ignore,
+    on_control: Callable[[dict[str, Any]], Awaitable[None]] = ignore,
+    **more: Any,
+) -> AsyncIterator[tuple[Channel, asyncio.Queue[Peer]]]:
     """A channel, and its connections to a daemon that the test plays."""
     peers: asyncio.Queue[Peer] = asyncio.Queue()
 
@@ -71,9 +80,6 @@ async def a_daemon(**more: Any) -> AsyncIterator[tuple[Channel, asyncio.Queue[Pe
         await peer.welcome()
         peers.put_nowait(peer)
 
-    async def ignore(_: Any) -> None:
-        return None
-
     server = await asyncio.start_unix_server(accept, str(socket_path(make=True)))
     channel = Channel(
         pod="p",
@@ -81,8 +87,8 @@ async def a_daemon(**more: Any) -> AsyncIterator[tuple[Channel, asyncio.Queue[Pe
         identity="a" * 32,
         client=CLIENT,
         cursor=0,
-        on_batch=ignore,
-        on_control=ignore,
+        on_batch=on_batch,
+        on_control=on_control,
         **more,
     )
     running = asyncio.create_task(channel.run())
@@ -179,5 +185,34 @@ def test_a_daemon_that_was_stopped_is_started_again_for_what_waits_only(
             path.unlink()
             peer.writer.close()
             await asyncio.wait_for(until_started(), PATIENCE)
+
+    asyncio.run(work())
+
+
+def test_that_a_kernel_is_gone_is_told_behind_what_it_said() -> None:
+    """The word goes ahead of records that wait; a cell would end before its output."""
+
+    async def work() -> None:
+        told: list[object] = []
+        shown = asyncio.Event()
+
+        async def on_batch(records: list[Record]) -> None:
+            told.extend(record.last for record in records)
+
+        async def on_control(message: dict[str, Any]) -> None:
+            told.append(message.get("code") or message["state"])
+            if message.get("code"):
+                shown.set()
+
+        async with a_daemon(on_batch, on_control) as (_, peers):
+            peer = await asyncio.wait_for(peers.get(), PATIENCE)
+            peer.send({"type": "link", "state": "connected"})
+            peer.send({"type": "link", "state": "failed", "code": "kernel-gone", "last": 3})
+            for number in (1, 2, 3):
+                peer.writer.write(note(number, "running", execution=KERNEL))
+                await peer.writer.drain()
+            await asyncio.wait_for(shown.wait(), PATIENCE)
+            assert told == ["connected", 1, 2, 3, "kernel-gone"]
+            peer.writer.close()
 
     asyncio.run(work())
