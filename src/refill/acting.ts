@@ -107,7 +107,8 @@ export class Acting implements IDisposable {
     }
     const { model } = cell;
     const reply = document.futures.reply(execution.msgId);
-    if (document.isLive(model) && !this._isStuck(model, execution)) {
+    if (document.isLive(model)) {
+      this._watch(model, execution);
       this._delivers(model, execution);
     } else if (document.futures.isNew(execution.msgId)) {
       // What the server said of it is older than its end here.
@@ -173,15 +174,15 @@ export class Acting implements IDisposable {
   }
 
   /**
-   * Whether the page waits in vain for what has ended: the reply was lost, and nothing has come
-   * for a while. Then it waits no more, so that only one writes.
+   * The page may wait in vain for what has ended: the reply was lost, and nothing has come for a
+   * while. Then it waits no more, so that only one writes.
    */
-  private _isStuck(cell: ICodeCellModel, execution: IExecution): boolean {
+  private _watch(cell: ICodeCellModel, execution: IExecution): void {
     const { document, model } = this.parts;
     const { id, state, msgId } = execution;
     if (state !== 'ended' || !document.isRunBy(cell, msgId)) {
       this._waits.delete(cell);
-      return false;
+      return;
     }
     const now = model.now();
     const { outputs } = cell;
@@ -192,11 +193,10 @@ export class Acting implements IDisposable {
       this._waits.set(cell, { id, size, since: now });
     } else if (now - wait.since >= PATIENCE) {
       document.giveUp(cell, msgId);
-      return false;
+      return;
     }
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this.decide(), PATIENCE * 1000);
-    return false;
   }
 
   private _mark(
