@@ -40,14 +40,12 @@ class Printer:
         self._outcome: str | None = None
         self._why = ""
         self._link: str | None = None
-        self._seen = 0
-        self._gone: str | None = None
 
     async def batch(self, records: list[Record]) -> None:
         """Take the records of one read (awaited by the channel, so a slow pipe slows it)."""
         await asyncio.to_thread(self._print_all, records)
-        self._seen = records[-1].last
-        self._look()
+        if self._outcome is not None:
+            self.ended.set()
 
     async def control(self, message: dict[str, Any]) -> None:
         """Say on stderr when the link goes and comes, and what is no longer safe."""
@@ -56,9 +54,9 @@ class Printer:
             if state != self._link and (self._link is not None or state != "connected"):
                 self._note(f"the pod is {state}", message.get("reason"))
             self._link = state
-            if message.get("code") == _GONE:
-                self._gone = str(message.get("reason") or "its kernel is gone.")
-                self._look()
+            if message.get("code") == _GONE and self._outcome is None:
+                self._finish(str(Outcome.DIED), str(message.get("reason") or "its kernel is gone."))
+                self.ended.set()
         elif message.get("type") == "trouble" and message.get("message"):
             self._note("trouble", message.get("message"))
 
@@ -68,13 +66,6 @@ class Printer:
             return 0
         self._note(f"the cell ended: {self._outcome or 'unknown'}", self._why)
         return 1
-
-    def _look(self) -> None:
-        """Whether it is over; of a kernel that is gone what is known of it comes first."""
-        if self._gone is not None and self._outcome is None and self._seen >= self._newest:
-            self._finish(str(Outcome.DIED), self._gone)
-        if self._outcome is not None:
-            self.ended.set()
 
     def _print_all(self, records: list[Record]) -> None:
         """Print in a thread (a pipe may block)."""

@@ -62,22 +62,16 @@ def test_a_cell_that_asks_says_where_it_can_be_answered(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("order", ["told first", "told last"])
-def test_a_kernel_that_the_pod_has_no_more_ends_it_after_what_is_known(
-    order: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its log has no end; nothing more will come."""
+def test_a_kernel_that_the_pod_has_no_more_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its log has no end; the channel tells it behind what is known."""
     log, printer = Log(), Printer(MINE, newest=2)
     said = [log.keeper("running", MINE), log.iopub("stream", {"name": "stdout", "text": "x"}, MINE)]
     gone = {"type": "link", "state": "failed", "reason": "No such kernel.", "code": "kernel-gone"}
 
     async def scenario() -> None:
-        if order == "told first":
-            await printer.control(gone)
-        assert not printer.ended.is_set()
         await printer.batch(said)
-        if order == "told last":
-            await printer.control(gone)
+        assert not printer.ended.is_set()
+        await printer.control(gone)
 
     asyncio.run(scenario())
     assert (printer.ended.is_set(), printer.status()) == (True, 1)
