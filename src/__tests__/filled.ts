@@ -12,6 +12,7 @@ import { Refiller } from '../refill/refiller';
 import { KEY } from '../refill/rule';
 import type { IRemoteGPU } from '../tokens';
 import { FakeModel } from './fake-model';
+import { notebookOf } from './notebooks';
 
 export const text = (value: string, name = 'stdout'): IOutput => ({
   output_type: 'stream',
@@ -106,22 +107,7 @@ export class FilledNotebook {
   }
 
   async open(fields: Record<string, unknown> = {}): Promise<void> {
-    this.panel.content.model!.fromJSON({
-      nbformat: 4,
-      nbformat_minor: 5,
-      metadata: {},
-      cells: [
-        {
-          cell_type: 'code',
-          id: 'a',
-          source: '%%gpu\nx',
-          metadata: {},
-          outputs: [],
-          execution_count: null,
-          ...fields
-        }
-      ]
-    });
+    this.panel.content.model!.fromJSON(notebookOf(fields));
     await this.serve();
   }
 

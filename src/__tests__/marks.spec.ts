@@ -11,6 +11,7 @@ import { activeOf } from '../executions';
 import { Marks } from '../marks';
 import { parseSnapshot } from '../parse';
 import type { IRemoteGPU } from '../tokens';
+import { notebookOf } from './notebooks';
 import { execution, kernel, pod, settled } from './server';
 
 it('a view that is closed marks nothing more, though another view stays', async () => {
@@ -27,21 +28,7 @@ it('a view that is closed marks nothing more, though another view stays', async 
     active: activeOf(parseSnapshot({ pods: [pod({ kernels: [running] })] })),
     now: () => 2005
   } as unknown as IRemoteGPU;
-  context.model.fromJSON({
-    nbformat: 4,
-    nbformat_minor: 5,
-    metadata: {},
-    cells: [
-      {
-        cell_type: 'code',
-        id: 'a',
-        source: '%%gpu\nx',
-        metadata: {},
-        outputs: [],
-        execution_count: null
-      }
-    ]
-  });
+  context.model.fromJSON(notebookOf());
   await settled();
 
   const trans = nullTranslator.load('');

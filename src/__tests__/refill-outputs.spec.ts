@@ -4,6 +4,7 @@ import { NotebookModel } from '@jupyterlab/notebook';
 import { YNotebook } from '@jupyter/ydoc';
 
 import { Outputs, folded } from '../refill/outputs';
+import { notebookOf } from './notebooks';
 
 const text = (value: string, name = 'stdout'): IOutput => ({
   output_type: 'stream',
@@ -27,21 +28,7 @@ describe('the outputs of a cell that is filled', () => {
   const open = (shown: IOutput[] = [], isWide = false) => {
     shared = new YNotebook({ disableDocumentWideUndoRedo: !isWide });
     model = new NotebookModel({ sharedModel: shared });
-    model.fromJSON({
-      nbformat: 4,
-      nbformat_minor: 5,
-      metadata: {},
-      cells: [
-        {
-          cell_type: 'code',
-          id: 'a',
-          source: '%%gpu\nx',
-          metadata: {},
-          outputs: shown,
-          execution_count: 1
-        }
-      ]
-    });
+    model.fromJSON(notebookOf({ outputs: shown, execution_count: 1 }));
     cell = model.cells.get(0) as ICodeCellModel;
     outputs = new Outputs(cell);
     sent = 0;

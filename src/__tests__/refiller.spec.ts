@@ -14,6 +14,7 @@ import { Refiller } from '../refill/refiller';
 import { KEY, parseShows } from '../refill/rule';
 import type { IRemoteGPU } from '../tokens';
 import { FakeModel } from './fake-model';
+import { notebookOf } from './notebooks';
 
 const text = (value: string): IOutput => ({
   output_type: 'stream',
@@ -43,22 +44,7 @@ describe('the refill of a notebook', () => {
   const note = () => view().node.querySelector('.jp-RemoteGPU-note');
 
   const open = async (fields: Record<string, unknown> = {}) => {
-    panel.content.model!.fromJSON({
-      nbformat: 4,
-      nbformat_minor: 5,
-      metadata: {},
-      cells: [
-        {
-          cell_type: 'code',
-          id: 'a',
-          source: '%%gpu\nx',
-          metadata: {},
-          outputs: [],
-          execution_count: null,
-          ...fields
-        }
-      ]
-    });
+    panel.content.model!.fromJSON(notebookOf(fields));
     refiller = new Refiller({
       panel,
       model: model as unknown as IRemoteGPU,
